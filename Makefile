@@ -1,0 +1,99 @@
+# make deps | run | test | all | install; see README.md. Nothing is written outside build/.
+
+APXS    ?= $(firstword $(wildcard /usr/bin/apxs /usr/bin/apxs2 /usr/sbin/apxs) apxs)
+PYTHON  ?= /usr/bin/python3
+CC      ?= cc
+DESTDIR ?=
+PORT    ?= 8443
+ARGS    ?=
+
+# What is built from and tested with, by the names of Debian's packages.
+PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcmocka-dev \
+           openssl python3 python3-pytest
+
+BUILD = build
+SO    = $(BUILD)/mod_pexip_rc.so
+
+CORE  = $(wildcard src/core/*.c)
+STORE = $(wildcard src/store/*.c)
+JSON  = $(wildcard src/json/*.c)
+HTTPD = $(wildcard src/httpd/*.c) mod_pexip_rc.c
+PURE  = $(CORE) $(STORE) $(JSON)
+UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
+
+WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla -Wformat=2
+ifneq ($(CI),)
+WARNINGS += -Werror
+endif
+HARDENING = -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2
+OPTIMISE ?= -O2 -g
+BASE      = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Iinclude $(WARNINGS) -MMD -MP
+LINK      = -shared -Wl,-z,relro,-z,now,-z,noexecstack \
+            -Wl,--version-script=src/httpd/exports.map
+SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer -O1 -g
+
+# Asked only when something of httpd is compiled: `make deps` must work before apxs exists.
+HTTPD_FLAGS = -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
+              $(shell apr-1-config --includes --cppflags)
+
+.PHONY: all deps run test install clean format lint unit integration sanitized
+
+all: $(SO)
+
+deps:
+	@sh test/support/deps.sh $(PACKAGES)
+
+# An object for each flavour: plain, and instrumented for the tests.
+$(BUILD)/plain/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(OPTIMISE) $(HARDENING) $(if $(filter $(HTTPD),$<),$(HTTPD_FLAGS)) -c $< -o $@
+
+$(BUILD)/sanitized/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(SANITIZE) $(if $(filter $(HTTPD),$<),$(HTTPD_FLAGS)) -c $< -o $@
+
+objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
+
+$(SO): $(call objects,plain,$(PURE) $(HTTPD)) src/httpd/exports.map
+	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(SO_LIBS)
+
+SO_LIBS = -ljansson -lpthread
+
+$(BUILD)/sanitized/mod_pexip_rc.so: $(call objects,sanitized,$(PURE) $(HTTPD)) src/httpd/exports.map
+	$(CC) $(LINK) $(SANITIZE) -o $@ $(filter %.o,$^) $(SO_LIBS)
+
+sanitized: $(BUILD)/sanitized/mod_pexip_rc.so
+
+# Unit tests run with the sanitizers.
+$(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,sanitized,$(PURE))
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(SANITIZE) -o $@ $< $(call objects,sanitized,$(PURE)) -lcmocka -ljansson -lpthread
+
+unit: $(addprefix $(BUILD)/unit/,$(UNITS))
+
+run: deps
+	@$(MAKE) --no-print-directory $(SO)
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/run/play.py --port $(PORT) $(ARGS)
+
+test: deps
+	@$(MAKE) --no-print-directory all unit sanitized
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/all.py $(ARGS)
+
+install: $(SO)
+	install -d "$(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)"
+	install -m 644 $(SO) "$(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)/"
+	if [ -d "$(DESTDIR)/etc/apache2" ] || [ -d /etc/apache2 ] || [ -e /etc/debian_version ]; then \
+	    install -d "$(DESTDIR)/etc/apache2/mods-available"; \
+	    install -m 644 conf/pexip_rc.load conf/pexip_rc.conf \
+	        "$(DESTDIR)/etc/apache2/mods-available/"; \
+	fi
+
+format:
+	clang-format -i mod_pexip_rc.c include/*.h src/*/*.[ch] test/unit/*.[ch]
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/plain/*.d $(BUILD)/plain/src/*/*.d \
+                    $(BUILD)/sanitized/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/unit/*.d)

@@ -1,0 +1,102 @@
+#ifndef PXR_JSON_H
+#define PXR_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pxr_details.h"
+#include "pxr_event.h"
+#include "pxr_status.h"
+#include "pxr_store.h"
+#include "pxr_text.h"
+#include "pxr_time.h"
+
+/*
+ * Text to our own types and back. Nothing outside src/json knows the JSON library. Any thread.
+ */
+
+/* Called once per process before threads exist: seeds the library's hash function. */
+void pxr_json_init(void);
+
+/* Takes one event; returns false to stop. */
+typedef bool (*pxr_event_sink_t)(void *context, const pxr_event_t *event);
+
+/* Reads the body of one POST of an event sink: a single event, or a bulk of them whose members are
+ * judged one by one. `body` is changed: bytes that no JSON may contain (bad UTF-8, NUL escapes,
+ * lone surrogates, numbers beyond all range) are replaced, so that the rest of their event
+ * survives. Returns the number of events that could not be understood. */
+size_t pxr_json_read_events(char *body, size_t len, pxr_event_sink_t sink, void *context);
+
+/* A parsed request of the meetings API. Its texts live as long as it does. */
+typedef struct pxr_json_doc pxr_json_doc_t;
+
+/* Parses a JSON object. On failure returns NULL and says in `why` what is wrong, naming the member
+ * that holds the offending place. */
+pxr_json_doc_t *pxr_json_parse(const char *body, size_t len, pxr_buf_t *why);
+void pxr_json_free(pxr_json_doc_t *doc);
+
+/* POST api/v1/meetings, interface section 5. */
+typedef struct {
+    const char *id; /* NULL: absent */
+    pxr_details_t details;
+    pxr_time_t not_before;
+    pxr_time_t not_after;
+} pxr_create_request_t;
+
+/* PXR_INVALID with a sentence that names the member. `now` decides what is past. */
+pxr_status_t pxr_json_read_create(const pxr_json_doc_t *doc, pxr_time_t now,
+                                  pxr_create_request_t *out, pxr_buf_t *why);
+
+/* POST api/v1/meetings/<id>/links. */
+typedef struct {
+    const char *user_id; /* NULL: absent */
+    const char *name;    /* display name, else username; NULL: absent */
+    bool has_role;
+    bool host;
+    bool mute_microphone;
+    bool mute_camera;
+} pxr_link_request_t;
+
+pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out,
+                                pxr_buf_t *why);
+
+/* The functions below return text that the caller releases with pxr_json_text_free(), or NULL where
+ * memory ran out. */
+void pxr_json_text_free(char *text);
+
+/* One meeting as it reads. `join_url` is the prefix before the key. */
+char *pxr_json_write_meeting(const pxr_view_t *view, const char *join_url);
+
+/* A page of a list, built one by one. */
+typedef struct pxr_json_list pxr_json_list_t;
+pxr_json_list_t *pxr_json_list_new(void);
+void pxr_json_list_add(pxr_json_list_t *list, const pxr_view_t *view, const char *join_url);
+/* Ends and releases the list; `next` is NULL on the last page. */
+char *pxr_json_list_end(pxr_json_list_t *list, const char *next);
+
+char *pxr_json_write_link(const char *url, bool host);
+
+/* An error in the form of RFC 9457. */
+char *pxr_json_write_problem(int status, const char *title, const char *detail);
+
+/* status?json. */
+typedef struct {
+    const char *version;
+    const char *server;
+    const char *site_url;
+    const char *base_url;
+    const char *join_url;
+    bool leader;
+    pxr_time_t now;
+    pxr_time_t started_at;
+    pxr_store_health_t health;
+    pxr_workspace_numbers_t numbers;
+    uint64_t counters[PXR_COUNTERS];
+    const pxr_node_t *nodes;
+    size_t node_count;
+} pxr_status_page_t;
+
+char *pxr_json_write_status(const pxr_status_page_t *page);
+
+#endif

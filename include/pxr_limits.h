@@ -1,0 +1,100 @@
+#ifndef PXR_LIMITS_H
+#define PXR_LIMITS_H
+
+/*
+ * Every width and bound of the module. Text widths are bytes of UTF-8 without the final NUL
+ * unless a comment says characters; times are microseconds unless the name says otherwise.
+ */
+
+#define PXR_SECOND ((int64_t)1000000)
+
+/* Meetings API, interface section 5. Characters, so up to four bytes each. */
+#define PXR_ID_CHARS 64
+#define PXR_NAME_CHARS 250
+#define PXR_TITLE_CHARS 5000
+#define PXR_API_BODY_MAX (64 * 1024)
+#define PXR_LIST_LIMIT_MAX 1000
+#define PXR_LIST_LIMIT_DEFAULT 100
+
+/* A meeting id is [A-Za-z0-9]{8,64}; ours have 20 characters, 119 bits. */
+#define PXR_MEETING_ID_MIN 8
+#define PXR_MEETING_ID_MAX 64
+#define PXR_MEETING_ID_OWN 20
+
+/* The random part of a join link: 26 characters of 62, 154 bits. */
+#define PXR_JOIN_KEY_LEN 26
+#define PXR_KEY_MAX 64
+
+/* Everything that can lead to a meeting in the index: ids, numbers, join keys. */
+#define PXR_ALIAS_MAX 64
+/* What a node may send as local_alias before it is certainly not one of ours. */
+#define PXR_DIALLED_MAX 1024
+#define PXR_DOMAIN_MAX 255
+
+/* Pexip takes PINs of 4 to 20 characters, an optional final '#' included (policy reference 3.4). */
+#define PXR_PIN_MIN 4
+#define PXR_PIN_MAX 20
+#define PXR_PIN_DEFAULT 6
+
+/* Prefix and random digits of a numeric alias. */
+#define PXR_NUMBER_PREFIX_MAX 16
+#define PXR_NUMBER_DIGITS_MIN 4
+#define PXR_NUMBER_DIGITS_MAX 15
+#define PXR_NUMBER_CANDIDATES 32
+#define PXR_NUMBER_HOLD (24 * 3600 * PXR_SECOND)
+
+/* Longest text that Pexip takes in one field of an answer (policy reference 1.6). */
+#define PXR_PEXIP_TEXT_MAX 250
+#define PXR_ANSWER_MAX 8192
+#define PXR_OPTIONS_MAX 32
+#define PXR_UUID_MAX 64
+/* Between the name of a meeting and the uuid of one of its breakout rooms (policy reference 3.8). */
+#define PXR_BREAKOUT_MARK "_breakout_"
+
+/* Packed title, room, creator and discussion of one meeting. */
+#define PXR_DETAILS_MAX (28 * 1024)
+
+/* Events. One inner event of a real node has at most about 20 KB (event reference 7.1). */
+#define PXR_EVENT_BODY_DEFAULT (8 * 1024 * 1024)
+#define PXR_EVENT_BODY_LEAST 1024
+#define PXR_EVENT_BODY_MOST (256 * 1024 * 1024)
+#define PXR_EVENT_MAX (256 * 1024)
+#define PXR_EVENT_DEPTH_MAX 64
+#define PXR_NODE_MAX 64
+#define PXR_USER_MAX 100
+#define PXR_CONFERENCE_MAX 192
+#define PXR_PROTOCOL_MAX 15
+#define PXR_RELATED_MAX 4
+
+/* Life cycle, interface section 4 and event reference 4. */
+#define PXR_GRACE_DEFAULT (10 * PXR_SECOND)
+#define PXR_SILENCE_DEFAULT (60 * PXR_SECOND)
+#define PXR_LIFETIME_DEFAULT (24 * 3600 * PXR_SECOND)
+#define PXR_HOLD (60 * PXR_SECOND)
+#define PXR_HOLD_MOST (300 * PXR_SECOND)
+/* Clocks of two nodes may differ by this much (event reference 1.9). */
+#define PXR_CLOCK_TOLERANCE (2 * PXR_SECOND)
+/* A leg that nobody has said anything about for so long is taken for gone. */
+#define PXR_LEG_SILENCE (12 * 3600 * PXR_SECOND)
+/* The same where its node has restarted its publisher since and never mentioned the leg again. */
+#define PXR_LEG_SILENCE_RESTARTED (3600 * PXR_SECOND)
+
+/* Working set. */
+#define PXR_MEETINGS_DEFAULT 10000
+#define PXR_MEETINGS_MOST 4000000
+#define PXR_PARTICIPANTS_DEFAULT 50000
+#define PXR_PARTICIPANTS_MOST 16000000
+#define PXR_WORKSPACES_MAX 64
+#define PXR_ORIGIN_MAX 270
+#define PXR_PUBLISHERS_MAX 1024
+/* Freed slots rest before they are used again, so that a reader without lock can notice. */
+#define PXR_REST (60 * PXR_SECOND)
+/* A reader that was stopped for longer than this looks again before it believes a miss. */
+#define PXR_READ_STALL (PXR_REST / 2)
+#define PXR_ENDED_KEEP (24 * 3600 * PXR_SECOND)
+/* Left participants are remembered for late events (event reference 4.3). */
+#define PXR_LEFT_KEEP (3600 * PXR_SECOND)
+#define PXR_LEFT_KEEP_SHORT (60 * PXR_SECOND)
+#define PXR_LOCK_WAIT (2 * PXR_SECOND)
+
+#endif

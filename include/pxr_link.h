@@ -1,0 +1,32 @@
+#ifndef PXR_LINK_H
+#define PXR_LINK_H
+
+#include <stdbool.h>
+
+#include "pxr_status.h"
+#include "pxr_text.h"
+
+/* Who opens the Pexip web app and how. NULL texts are left out. */
+typedef struct {
+    const char *pin;
+    const char *name;
+    bool mute_microphone;
+    bool mute_camera;
+} pxr_visitor_t;
+
+/* Appends the personal web app URL: `base_url`, then `meeting_path` with {alias} replaced by
+ * `alias`, then pin, name and muting, every value percent-encoded once (web app reference 1.3).
+ * Any thread. */
+void pxr_link_personal(pxr_buf_t *out, const char *base_url, const char *meeting_path,
+                       const char *alias, const pxr_visitor_t *visitor);
+
+/* Checks a URL from a directive: absolute, https (or http where `allow_http`), a host, no user
+ * information, no query or fragment. On success writes it without trailing slash to `out`; without
+ * `allow_path` only an origin is taken. On failure `why` is one sentence without full stop. */
+pxr_status_t pxr_link_check_url(const char *text, bool allow_http, bool allow_path, pxr_buf_t *out,
+                                const char **why);
+
+/* Checks PexipRCMeetingPath: starts with '/', has `?` before {alias}, no blanks, no fragment. */
+pxr_status_t pxr_link_check_meeting_path(const char *path, const char **why);
+
+#endif

@@ -1,0 +1,246 @@
+#ifndef PXR_STORE_H
+#define PXR_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pxr_details.h"
+#include "pxr_event.h"
+#include "pxr_hash.h"
+#include "pxr_meeting.h"
+#include "pxr_roster.h"
+#include "pxr_status.h"
+
+/*
+ * The working set: all meetings that matter now, in one piece of memory that several processes
+ * share. It is driven by rules of core and knows neither httpd nor a wire format.
+ *
+ * Unless a comment says otherwise a function may be called from any thread of any process that has
+ * opened the memory; it takes the lock for memory work only, waits for it at most PXR_LOCK_WAIT and
+ * then returns PXR_BUSY. A process that dies inside the lock harms nothing: every change is written
+ * to a redo log first, and whoever locks next finishes or forgets it (src/store/tx.c).
+ */
+
+typedef struct pxr_segment pxr_segment_t;
+
+/* A process's view of the memory. Plain data: may be copied, is inherited by fork. */
+typedef struct {
+    pxr_segment_t *segment;
+    char *base;
+} pxr_store_t;
+
+typedef struct {
+    uint32_t meetings;     /* PexipRCMaxMeetings: open and live ones */
+    uint32_t participants; /* PexipRCMaxParticipants: call legs */
+} pxr_store_sizes_t;
+
+/* Bytes needed, 0 where the sizes are out of range. */
+uint64_t pxr_store_bytes(const pxr_store_sizes_t *sizes);
+
+/* Lays out fresh memory of pxr_store_bytes() bytes, aligned to 64, and opens it. Touches every
+ * page. Start-up only. `key` is random. */
+pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_sizes_t *sizes,
+                              const pxr_hash_key_t *key);
+
+/* Opens memory that has been formatted before. PXR_BROKEN where it is not ours, of another layout,
+ * or `bytes` does not fit. */
+pxr_status_t pxr_store_open(pxr_store_t *store, void *memory, uint64_t bytes);
+
+pxr_store_sizes_t pxr_store_sizes(const pxr_store_t *store);
+
+/* Finds or enters a workspace by its origin and sets its number. PXR_FULL beyond
+ * PXR_WORKSPACES_MAX. Start-up only, though other processes may be at work. */
+pxr_status_t pxr_store_workspace(const pxr_store_t *store, const char *origin, uint32_t *workspace);
+
+/* Which meeting; stays valid for ever, but may come to name nothing. */
+typedef struct {
+    uint32_t slot;
+    uint32_t generation;
+} pxr_ref_t;
+
+typedef enum {
+    PXR_NAME_ID = 1,     /* meeting id */
+    PXR_NAME_NUMBER = 2, /* numeric alias */
+    PXR_NAME_JOIN = 3,   /* random part of the join link */
+} pxr_name_kind_t;
+
+/* What a reader without lock finds out about a meeting. */
+typedef struct {
+    pxr_ref_t ref;
+    pxr_name_kind_t matched;
+    pxr_verdict_t verdict;
+    bool live;
+    bool breakouts;
+    char id[PXR_MEETING_ID_MAX + 1];
+    char host_pin[PXR_PIN_MAX + 1];
+    char guest_pin[PXR_PIN_MAX + 1];
+    pxr_time_t not_before;
+    size_t answer_len;
+    size_t tag_len;
+} pxr_found_t;
+
+/* Looks up what was dialled (id or number; the exact spelling first, else the only one that differs
+ * in case) or, with `join`, the key of a join link. Takes no lock, never blocks. `answer` receives
+ * the frozen policy answer, directly followed by the service tag (lengths in `out`), and may be
+ * NULL. PXR_MISSING or PXR_OK. */
+pxr_status_t pxr_store_find(const pxr_store_t *store, uint32_t workspace, bool join,
+                            const char *text, size_t len, pxr_time_t now, pxr_found_t *out,
+                            char *answer, size_t answer_size);
+
+/* Notes that somebody is about to join. No lock. */
+void pxr_store_note_join(const pxr_store_t *store, pxr_ref_t ref, pxr_time_t now);
+
+/* A meeting to be created; everything is copied. */
+typedef struct {
+    const char *id;
+    const char *join_key;
+    const char *host_pin, *guest_pin; /* "" for none */
+    const char (*numbers)[PXR_ALIAS_MAX + 1];
+    size_t number_count; /* candidates for the numeric alias, 0: none is wanted */
+    const char *answer;
+    size_t answer_len;
+    const char *service_tag;
+    bool breakouts;
+    pxr_meeting_t life; /* from pxr_meeting_init() */
+    pxr_details_t details;
+} pxr_new_meeting_t;
+
+/* Creates the meeting, or finds the one that has this id and fills in its absent title and
+ * discussion. *created tells which. PXR_EXISTS: the id is the number of another meeting;
+ * PXR_INVALID: all candidates for the number are taken; PXR_FULL. */
+pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
+                              const pxr_new_meeting_t *meeting, pxr_ref_t *ref, bool *created);
+
+/* A consistent copy of a meeting. `people` and `nodes` belong to the view. */
+typedef struct {
+    pxr_meeting_t life;
+    char id[PXR_MEETING_ID_MAX + 1];
+    char join_key[PXR_KEY_MAX + 1];
+    char host_pin[PXR_PIN_MAX + 1];
+    char guest_pin[PXR_PIN_MAX + 1];
+    char number[PXR_ALIAS_MAX + 1]; /* "" for none */
+    pxr_details_t details;          /* points into `packed` */
+    size_t people_count;
+    pxr_person_t *people;
+    size_t node_count;
+    pxr_share_t *nodes; /* in the order in which they were first heard of */
+    char *packed;       /* from here on: memory of the view */
+    pxr_roster_leg_t *legs;
+} pxr_view_t;
+
+/* Copies one meeting. The view must be released, also after a failure. */
+pxr_status_t pxr_store_read(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
+                            pxr_view_t *view);
+void pxr_view_release(pxr_view_t *view);
+
+/* What a list shows. */
+typedef struct {
+    bool states[PXR_MEETING_ENDED + 1];
+    const char *room_id; /* NULL: any */
+    pxr_time_t before;   /* 0: from the newest on; else created before this */
+    size_t limit;
+} pxr_list_query_t;
+
+/* Writes references of matching meetings, newest first; `refs` and `created` have query->limit
+ * places. Returns how many; *more tells whether there are others. No lock: the meetings may have
+ * changed when they are read. */
+size_t pxr_store_list(const pxr_store_t *store, uint32_t workspace, const pxr_list_query_t *query,
+                      pxr_ref_t *refs, pxr_time_t *created, bool *more);
+
+/* Closes a meeting: interface section 5, DELETE. */
+pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
+                             pxr_time_t now);
+
+/* Applies one event that `user` delivered for a workspace. What it changed is or-ed into *changed
+ * (PXR_CHANGED_...); an event about none of our meetings changes nothing and is PXR_MISSING.
+ * PXR_FULL where a table has no room for what it tells. */
+pxr_status_t pxr_store_event(const pxr_store_t *store, uint32_t workspace, const char *user,
+                             const pxr_event_t *event, pxr_time_t now, unsigned *changed);
+
+/* What time alone does; to be called several times a second by one thread of all processes. */
+typedef struct {
+    uint32_t ended;
+    uint32_t reopened;
+    uint32_t lost_legs;
+} pxr_tick_t;
+
+pxr_status_t pxr_store_tick(const pxr_store_t *store, pxr_time_t now, pxr_tick_t *tick);
+
+/* Waits until this thread is the only one of all processes that returned true and has not resigned;
+ * false after `wait` microseconds. A leader's death passes leadership on. */
+bool pxr_store_lead(const pxr_store_t *store, int64_t wait);
+void pxr_store_resign(const pxr_store_t *store);
+
+/* How many deaths inside the lock were repaired, and how often the working set had to be emptied,
+ * since the leader asked last. Leader only. */
+void pxr_store_news(const pxr_store_t *store, uint64_t *repairs, uint64_t *resets);
+
+/* Counters that all processes add to; no lock. */
+typedef enum {
+    PXR_COUNT_POLICY_CONTINUE,
+    PXR_COUNT_POLICY_REJECT,
+    PXR_COUNT_POLICY_UNKNOWN,
+    PXR_COUNT_EVENTS,
+    PXR_COUNT_EVENTS_FOREIGN,  /* about none of our meetings */
+    PXR_COUNT_EVENTS_UNUSABLE, /* could not be understood */
+    PXR_COUNT_EVENTS_DROPPED,  /* a table was full */
+    PXR_COUNT_CREATED,
+    PXR_COUNT_REFUSED_FULL,
+    PXR_COUNT_JOINS,
+    PXR_COUNTERS,
+} pxr_counter_t;
+
+void pxr_store_count(const pxr_store_t *store, uint32_t workspace, pxr_counter_t counter,
+                     uint64_t by);
+uint64_t pxr_store_counter(const pxr_store_t *store, uint32_t workspace, pxr_counter_t counter);
+const char *pxr_counter_name(pxr_counter_t counter);
+
+/* True at most once a minute for each topic, over all processes: for lines in a log. No lock. */
+typedef enum { PXR_TOPIC_FULL, PXR_TOPIC_DROPPED, PXR_TOPIC_LOCKED, PXR_TOPICS } pxr_topic_t;
+
+bool pxr_store_may_tell(const pxr_store_t *store, pxr_topic_t topic, pxr_time_t now);
+
+/* How full the tables are. */
+typedef struct {
+    uint32_t used;
+    uint32_t size;
+} pxr_fill_t;
+
+typedef struct {
+    pxr_fill_t meetings; /* open and live; size is PexipRCMaxMeetings */
+    pxr_fill_t slots, names, blocks, legs, shares, publishers;
+    uint64_t repairs; /* times a process died inside the lock */
+    uint64_t resets;  /* times the working set had to be emptied */
+    int32_t leader_pid; /* 0: none */
+    pxr_time_t ticked_at;
+} pxr_store_health_t;
+
+void pxr_store_health(const pxr_store_t *store, pxr_store_health_t *out);
+
+/* Numbers of one workspace. */
+typedef struct {
+    uint32_t open, live, ended;
+    uint32_t present; /* legs that are evidence of people */
+} pxr_workspace_numbers_t;
+
+void pxr_store_numbers(const pxr_store_t *store, uint32_t workspace,
+                       pxr_workspace_numbers_t *out);
+
+/* One Conferencing Node as this workspace heard it. */
+typedef struct {
+    char node[PXR_NODE_MAX + 1];
+    char user[PXR_USER_MAX + 1];
+    pxr_publisher_t publisher;
+} pxr_node_t;
+
+/* Copies at most `max` nodes of the workspace, returns how many there are. 0 where the lock cannot
+ * be had. */
+size_t pxr_store_nodes(const pxr_store_t *store, uint32_t workspace, pxr_node_t *nodes, size_t max);
+
+/* Proves that every slot of every table is on exactly one list, that all counts agree and that the
+ * index leads where it should. PXR_BROKEN and a sentence in `why` otherwise. Takes the lock for as
+ * long as that needs: for tests and after a repair. */
+pxr_status_t pxr_store_check(const pxr_store_t *store, char *why, size_t why_size);
+
+#endif

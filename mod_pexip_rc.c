@@ -1,0 +1,38 @@
+/*
+ * mod_pexip_rc joins Rocket.Chat and Pexip Infinity. This file is the map: the module record and
+ * everything that httpd calls.
+ *
+ *   configuration   src/httpd/directives.c, settings.c, check.c, secrets.c
+ *   processes       src/httpd/lifecycle.c, leader.c
+ *   requests        src/httpd/claim.c leads each to its handler_*.c
+ *   credentials     src/httpd/provider.c
+ */
+
+#define PXR_MODULE_RECORD
+#include "src/httpd/pxr_httpd.h"
+
+static void register_hooks(apr_pool_t *p)
+{
+    pxr_register_provider(p);
+    ap_hook_pre_config(pxr_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(pxr_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(pxr_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(pxr_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before mod_rewrite and mod_proxy, which would take every URL of a proxied workspace. */
+    ap_hook_translate_name(pxr_translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(pxr_map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(pxr_handle, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+AP_DECLARE_MODULE(pexip_rc) = {
+    STANDARD20_MODULE_STUFF,
+    pxr_create_dir_conf,
+    pxr_merge_dir_conf,
+    pxr_create_server_conf,
+    pxr_merge_server_conf,
+    pxr_directives,
+    register_hooks,
+#ifdef AP_MODULE_FLAG_NONE
+    AP_MODULE_FLAG_NONE,
+#endif
+};

@@ -1,0 +1,89 @@
+#include "pxr_query.h"
+
+#include <string.h>
+
+#include "pxr_text.h"
+
+/* Longest name worth decoding; all that we ask for are shorter. */
+#define NAME_MAX_LEN 63
+
+static int hex_value(char c)
+{
+    if (pxr_is_digit(c)) {
+        return c - '0';
+    }
+    c = pxr_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* False on a bad escape, a NUL, or where the result does not fit. */
+static bool decode(const char *from, size_t len, char *out, size_t size, size_t *out_len)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = from[i];
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%') {
+            int high = len - i >= 3 ? hex_value(from[i + 1]) : -1;
+            int low = len - i >= 3 ? hex_value(from[i + 2]) : -1;
+            if (high < 0 || low < 0) {
+                return false;
+            }
+            c = (char)(unsigned char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0' || used + 1 >= size) {
+            return false;
+        }
+        out[used++] = c;
+    }
+    out[used] = '\0';
+    *out_len = used;
+    return true;
+}
+
+static void read_value(pxr_query_field_t *field, const char *from, size_t len)
+{
+    field->present = true;
+    if (!decode(from, len, field->value, field->size, &field->len) ||
+        !pxr_utf8_valid(field->value, field->len)) {
+        field->bad = true;
+        field->len = 0;
+        field->value[0] = '\0';
+    }
+}
+
+void pxr_query_read(const char *query, size_t len, pxr_query_field_t *fields, size_t count)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        fields[i].len = 0;
+        fields[i].present = false;
+        fields[i].bad = false;
+        fields[i].value[0] = '\0';
+    }
+    while (at < len) {
+        const char *start = query + at;
+        const char *amp = memchr(start, '&', len - at);
+        size_t whole = amp != NULL ? (size_t)(amp - start) : len - at;
+        const char *equals = memchr(start, '=', whole);
+        size_t name_len = equals != NULL ? (size_t)(equals - start) : whole;
+        char name[NAME_MAX_LEN + 1];
+        size_t decoded = 0;
+
+        at += whole + 1;
+        if (!decode(start, name_len, name, sizeof(name), &decoded)) {
+            continue;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (!fields[i].present && strcmp(fields[i].name, name) == 0) {
+                const char *value = equals != NULL ? equals + 1 : start + whole;
+                read_value(&fields[i], value, (size_t)(start + whole - value));
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+#include "pxr_httpd.h"
+
+#include <apr_strings.h>
+
+apr_array_header_t *pxr_workspaces;
+
+/* A workspace while its virtual hosts are put together. */
+typedef struct {
+    pxr_server_conf_t settings;
+    pxr_workspace_t workspace;
+} draft_t;
+
+typedef struct {
+    apr_pool_t *pool;
+    server_rec *server;
+    apr_array_header_t *drafts; /* draft_t * */
+    int failed;
+} check_t;
+
+static void fail(check_t *c, const char *directive, const char *why, const char *place)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, c->server, "%s: %s (%s)", directive, why,
+                 place != NULL ? place : "no line of the configuration");
+    c->failed = 1;
+}
+
+int pxr_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    (void)ptemp;
+    memset(&pxr_global, 0, sizeof(pxr_global));
+    pxr_global.sizes.meetings = PXR_MEETINGS_DEFAULT;
+    pxr_global.sizes.participants = PXR_PARTICIPANTS_DEFAULT;
+    pxr_workspaces = apr_array_make(pconf, 2, sizeof(pxr_workspace_t *));
+    return OK;
+}
+
+/* The setting that is there although the section cannot be a workspace, PXR_SETTINGS for an
+ * option, -1 where nothing is set. */
+static int first_set(const pxr_server_conf_t *conf)
+{
+    for (int i = 0; i < PXR_SETTINGS; i++) {
+        if (conf->text[i] != NULL) {
+            return i;
+        }
+    }
+    return conf->options != NULL ? PXR_SETTINGS : -1;
+}
+
+static int is_complete(const pxr_server_conf_t *conf)
+{
+    return conf->text[PXR_SET_BASE_URL] != NULL && conf->text[PXR_SET_SITE_URL] != NULL;
+}
+
+/* Settings of the main server may be there for its virtual hosts only. */
+static int serves_virtual_hosts(const server_rec *s)
+{
+    for (const server_rec *v = s->next; v != NULL; v = v->next) {
+        if (is_complete(ap_get_module_config(v->module_config, &pexip_rc_module))) {
+            return !s->is_virtual;
+        }
+    }
+    return 0;
+}
+
+static void require_both(check_t *c, const pxr_server_conf_t *conf)
+{
+    int set = first_set(conf);
+    const char *name = set < PXR_SETTINGS ? pxr_setting_name((pxr_setting_t)set) : PXR_D_OPTION;
+    const char *place = set < PXR_SETTINGS ? conf->place[set] : conf->options_place;
+    const char *why = apr_psprintf(c->pool, "is required where %s is set", name);
+
+    if (conf->text[PXR_SET_BASE_URL] == NULL) {
+        fail(c, PXR_D_BASE_URL, why, place);
+    }
+    if (conf->text[PXR_SET_SITE_URL] == NULL) {
+        fail(c, PXR_D_SITE_URL, why, place);
+    }
+}
+
+static void contradict(check_t *c, const char *name, const char *site, const char *a,
+                       const char *a_place, const char *b, const char *b_place)
+{
+    fail(c, name,
+         apr_psprintf(c->pool, "'%s' contradicts '%s' (%s) for the same workspace %s, must be the "
+                               "same in all its virtual hosts",
+                      b, a, a_place, site),
+         b_place);
+}
+
+static const pxr_option_t *options_of(const pxr_server_conf_t *conf)
+{
+    return conf->options != NULL ? (const pxr_option_t *)(const void *)conf->options->elts : NULL;
+}
+
+static int option_count(const pxr_server_conf_t *conf)
+{
+    return conf->options != NULL ? conf->options->nelts : 0;
+}
+
+static void unite_options(check_t *c, draft_t *draft, const pxr_server_conf_t *conf)
+{
+    for (int i = 0; i < option_count(conf); i++) {
+        const pxr_option_t *option = &options_of(conf)[i];
+        int known = 0;
+        for (int j = 0; j < option_count(&draft->settings); j++) {
+            const pxr_option_t *other = &options_of(&draft->settings)[j];
+            if (strcmp(other->name, option->name) != 0) {
+                continue;
+            }
+            known = 1;
+            if (strcmp(other->value, option->value) != 0) {
+                contradict(c, PXR_D_OPTION, draft->settings.text[PXR_SET_SITE_URL],
+                           apr_pstrcat(c->pool, other->name, " ", other->value, NULL),
+                           draft->settings.options_place,
+                           apr_pstrcat(c->pool, option->name, " ", option->value, NULL),
+                           conf->options_place);
+            }
+        }
+        if (!known) {
+            if (draft->settings.options == NULL) {
+                draft->settings.options = apr_array_make(c->pool, 4, sizeof(pxr_option_t));
+            }
+            *(pxr_option_t *)apr_array_push(draft->settings.options) = *option;
+            draft->settings.options_place = conf->options_place;
+        }
+    }
+}
+
+/* What one virtual host leaves unsaid another may say. */
+static void unite(check_t *c, draft_t *draft, const pxr_server_conf_t *conf)
+{
+    for (int i = 0; i < PXR_SETTINGS; i++) {
+        if (conf->text[i] == NULL || i == PXR_SET_SITE_URL) {
+            continue;
+        }
+        if (draft->settings.text[i] == NULL) {
+            draft->settings.text[i] = conf->text[i];
+            draft->settings.place[i] = conf->place[i];
+        } else if (strcmp(draft->settings.text[i], conf->text[i]) != 0) {
+            contradict(c, pxr_setting_name((pxr_setting_t)i),
+                       draft->settings.text[PXR_SET_SITE_URL], draft->settings.text[i],
+                       draft->settings.place[i], conf->text[i], conf->place[i]);
+        }
+    }
+    unite_options(c, draft, conf);
+}
+
+static draft_t *draft_for(check_t *c, const pxr_server_conf_t *conf)
+{
+    pxr_workspace_t probe;
+    draft_t *draft;
+
+    pxr_workspace_defaults(&probe);
+    pxr_setting_read(c->pool, PXR_SET_SITE_URL, conf->text[PXR_SET_SITE_URL], &probe);
+    for (int i = 0; i < c->drafts->nelts; i++) {
+        draft = ((draft_t **)(void *)c->drafts->elts)[i];
+        if (strcmp(draft->workspace.site_url, probe.site_url) == 0) {
+            return draft;
+        }
+    }
+    draft = apr_pcalloc(c->pool, sizeof(*draft));
+    draft->workspace = probe;
+    draft->settings.text[PXR_SET_SITE_URL] = conf->text[PXR_SET_SITE_URL];
+    draft->settings.place[PXR_SET_SITE_URL] = conf->place[PXR_SET_SITE_URL];
+    APR_ARRAY_PUSH(c->drafts, draft_t *) = draft;
+    return draft;
+}
+
+static void warn_open(check_t *c, const char *directive, const char *path)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
+                 "%s: '%s' can be read or changed by others, chmod 600 it", directive, path);
+}
+
+static void read_credentials(check_t *c, draft_t *draft)
+{
+    pxr_workspace_t *w = &draft->workspace;
+    const char *place = draft->settings.place[PXR_SET_CREDENTIALS];
+    int too_open = 0;
+    const char *why = pxr_read_two_lines(c->pool, w->credentials_file, &w->user, &w->secret,
+                                         &too_open);
+
+    if (why == NULL && (strchr(w->user, ':') != NULL || strlen(w->user) > PXR_USER_MAX ||
+                        strlen(w->secret) > PXR_SECRET_MAX)) {
+        why = "must name a user of at most 100 bytes without ':' and a secret of at most 511 bytes";
+    }
+    if (why != NULL) {
+        fail(c, PXR_D_CREDENTIALS, apr_psprintf(c->pool, "'%s' %s", w->credentials_file, why),
+             place);
+        return;
+    }
+    if (too_open) {
+        warn_open(c, PXR_D_CREDENTIALS, w->credentials_file);
+    }
+    if (strlen(w->secret) < 16) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
+                     "%s: the secret in '%s' is shorter than 16 characters and can be guessed",
+                     PXR_D_CREDENTIALS, w->credentials_file);
+    }
+}
+
+static const char *take_pin(const char *line, char *out, pxr_buf_t *why)
+{
+    if (strcmp(line, "-") == 0) {
+        return NULL;
+    }
+    if (pxr_pin_check(line, why) != PXR_OK) {
+        return why->data;
+    }
+    strcpy(out, line);
+    return NULL;
+}
+
+static void read_pins(check_t *c, draft_t *draft)
+{
+    pxr_workspace_t *w = &draft->workspace;
+    const char *host;
+    const char *guest;
+    int too_open = 0;
+    char sentence[128];
+    pxr_buf_t buf;
+    const char *why = pxr_read_two_lines(c->pool, w->pins_file, &host, &guest, &too_open);
+
+    pxr_buf_init(&buf, sentence, sizeof(sentence));
+    if (why == NULL) {
+        why = take_pin(host, w->host_pin, &buf);
+    }
+    if (why == NULL) {
+        why = take_pin(guest, w->guest_pin, &buf);
+    }
+    if (why == NULL && w->host_pin[0] != '\0' && w->guest_pin[0] != '\0' &&
+        pxr_pins_check(w->host_pin, w->guest_pin, &buf) != PXR_OK) {
+        why = sentence;
+    }
+    if (why != NULL) {
+        fail(c, PXR_D_PINS, apr_psprintf(c->pool, "'%s' cannot be used: %s", w->pins_file, why),
+             draft->settings.place[PXR_SET_PINS]);
+        return;
+    }
+    if (too_open) {
+        warn_open(c, PXR_D_PINS, w->pins_file);
+    }
+}
+
+/* What follows from the settings together. */
+static void finish(check_t *c, draft_t *draft)
+{
+    pxr_workspace_t *w = &draft->workspace;
+    char sentence[256];
+    pxr_buf_t why;
+
+    for (int i = 0; i < PXR_SETTINGS; i++) {
+        if (draft->settings.text[i] != NULL) {
+            pxr_setting_read(c->pool, (pxr_setting_t)i, draft->settings.text[i], w);
+        }
+    }
+    if (w->join_url == NULL) {
+        w->join_url = apr_pstrcat(c->pool, w->site_url, "/pexip", NULL);
+    }
+    w->join_prefix = apr_pstrcat(c->pool, w->join_url, "/join/", NULL);
+    if (w->meeting_path == NULL) {
+        w->meeting_path = apr_pstrcat(c->pool, "/", w->branding != NULL ? w->branding : "webapp",
+                                      "/conference?conference={alias}", NULL);
+    }
+    w->answer.options = options_of(&draft->settings);
+    w->answer.option_count = (size_t)option_count(&draft->settings);
+    for (size_t i = 0; i < w->answer.option_count; i++) {
+        if (strcmp(w->answer.options[i].name, "service_tag") == 0) {
+            w->answer.service_tag = w->answer.options[i].value;
+        }
+    }
+    pxr_buf_init(&why, sentence, sizeof(sentence));
+    if (pxr_answer_check(&w->answer, &why) != PXR_OK) {
+        fail(c, PXR_D_OPTION, sentence, draft->settings.options_place);
+    }
+    if (w->credentials_file != NULL) {
+        read_credentials(c, draft);
+    }
+    if (w->pins == PXR_PINS_FILE) {
+        read_pins(c, draft);
+    }
+    APR_ARRAY_PUSH(pxr_workspaces, pxr_workspace_t *) = w;
+}
+
+int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    check_t c = {.pool = pconf, .server = s};
+
+    (void)plog;
+    (void)ptemp;
+    c.drafts = apr_array_make(pconf, 2, sizeof(draft_t *));
+    for (server_rec *v = s; v != NULL; v = v->next) {
+        pxr_server_conf_t *conf = ap_get_module_config(v->module_config, &pexip_rc_module);
+        if (conf->workspace != NULL || first_set(conf) < 0) {
+            /* A virtual host without a directive of ours shares the main server's record. */
+            continue;
+        }
+        if (is_complete(conf)) {
+            draft_t *draft = draft_for(&c, conf);
+            unite(&c, draft, conf);
+            conf->workspace = &draft->workspace;
+        } else if (!serves_virtual_hosts(v)) {
+            require_both(&c, conf);
+        }
+    }
+    if (c.drafts->nelts > PXR_WORKSPACES_MAX) {
+        fail(&c, PXR_D_SITE_URL,
+             apr_psprintf(pconf, "names %d workspaces, at most %d are possible", c.drafts->nelts,
+                          PXR_WORKSPACES_MAX),
+             NULL);
+    }
+    for (int i = 0; i < c.drafts->nelts && !c.failed; i++) {
+        finish(&c, ((draft_t **)(void *)c.drafts->elts)[i]);
+    }
+    return c.failed ? !OK : OK;
+}

@@ -1,0 +1,152 @@
+#include "pxr_httpd.h"
+
+#include <ap_expr.h>
+#include <apr_strings.h>
+#include <http_ssl.h>
+
+/* What may be set by SetHandler, and how its URLs are read. */
+typedef struct {
+    const char *name;
+    const char *marker; /* part of the path behind which the handler looks */
+    bool last;          /* take its last place in the path, else the first */
+    bool protected;     /* refuses to work where nobody had to prove who he is */
+    int (*handle)(request_rec *r, const pxr_call_t *call);
+} endpoint_t;
+
+static const endpoint_t endpoints[] = {
+    {"pexip-rc-policy", "/policy/v1/", false, true, pxr_handle_policy},
+    {"pexip-rc-events", "/events", true, true, pxr_handle_events},
+    {"pexip-rc-api", "/api/v1/", false, true, pxr_handle_api},
+    {"pexip-rc-join", "/join/", true, false, pxr_handle_join},
+    {"pexip-rc-status", "/status", true, true, pxr_handle_status},
+};
+
+static const endpoint_t *endpoint_named(const char *name)
+{
+    if (name == NULL || strncmp(name, "pexip-rc-", 9) != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+        if (strcmp(endpoints[i].name, name) == 0) {
+            return &endpoints[i];
+        }
+    }
+    return NULL;
+}
+
+/* The handler that the sections around this URL set. Newer releases keep SetHandler as an
+ * expression, older ones as a text. */
+static const char *handler_of(request_rec *r)
+{
+    const core_dir_config *conf = ap_get_core_module_config(r->per_dir_config);
+    const char *error = NULL;
+
+    if (conf->expr_handler != NULL) {
+        const char *name = ap_expr_str_exec(r, conf->expr_handler, &error);
+        return error == NULL ? name : NULL;
+    }
+    return conf->handler;
+}
+
+int pxr_translate_name(request_rec *r)
+{
+    const endpoint_t *endpoint;
+
+    if (r->proxyreq != PROXYREQ_NONE || r->uri == NULL || r->uri[0] != '/') {
+        return DECLINED;
+    }
+    endpoint = endpoint_named(handler_of(r));
+    if (endpoint == NULL) {
+        return DECLINED;
+    }
+    ap_set_module_config(r->request_config, &pexip_rc_module, (void *)endpoint);
+    r->filename = apr_pstrdup(r->pool, r->uri);
+    return OK;
+}
+
+/* Claimed URLs are no files, so nobody needs to look for one. */
+int pxr_map_to_storage(request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &pexip_rc_module) != NULL ? OK : DECLINED;
+}
+
+/* Where `marker` ends at `path`, any '/' in it standing for one or more; NULL if it is not there. */
+static const char *match(const char *path, const char *marker)
+{
+    for (; *marker != '\0'; marker++) {
+        if (*path != *marker) {
+            return NULL;
+        }
+        path++;
+        if (*marker == '/') {
+            while (*path == '/') {
+                path++;
+            }
+        }
+    }
+    return path;
+}
+
+static const char *rest_of(const char *path, const endpoint_t *endpoint)
+{
+    const char *found = NULL;
+
+    for (const char *at = path; *at != '\0'; at++) {
+        const char *end = *at == '/' ? match(at, endpoint->marker) : NULL;
+        if (end != NULL) {
+            found = end;
+            if (!endpoint->last) {
+                break;
+            }
+        }
+    }
+    return found;
+}
+
+static bool is_protected(request_rec *r)
+{
+    const pxr_dir_conf_t *conf = ap_get_module_config(r->per_dir_config, &pexip_rc_module);
+
+    if (r->user != NULL || conf->allow_anonymous == 1) {
+        return true;
+    }
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 102)
+    if (ap_ssl_conn_is_ssl(r->connection)) {
+        const char *verified = ap_ssl_var_lookup(r->pool, r->server, r->connection, r,
+                                                 "SSL_CLIENT_VERIFY");
+        return verified != NULL && strcmp(verified, "SUCCESS") == 0;
+    }
+#endif
+    return false;
+}
+
+int pxr_handle(request_rec *r)
+{
+    const endpoint_t *endpoint = endpoint_named(r->handler);
+    const pxr_server_conf_t *conf = ap_get_module_config(r->server->module_config,
+                                                         &pexip_rc_module);
+    pxr_call_t call;
+
+    if (endpoint == NULL) {
+        return DECLINED;
+    }
+    if (endpoint->protected && !is_protected(r)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "%s answers nobody here, because nobody has to prove who he is: add AuthType "
+                      "Basic and Require valid-user, or client certificates, or guard the section "
+                      "by Require ip and add " PXR_D_ANONYMOUS " On",
+                      endpoint->name);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    call.workspace = conf->workspace;
+    call.store = pxr_store();
+    call.rest = rest_of(r->uri, endpoint);
+    if (call.workspace == NULL || call.store == NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "%s belongs to no workspace here: set " PXR_D_SITE_URL " and " PXR_D_BASE_URL
+                      " in this virtual host",
+                      endpoint->name);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return endpoint->handle(r, &call);
+}

@@ -1,0 +1,453 @@
+#include "pxr_httpd.h"
+
+#include <apr_strings.h>
+
+#include "pxr_alias.h"
+#include "pxr_query.h"
+#include "pxr_random.h"
+
+/* Rounds of PXR_NUMBER_CANDIDATES draws before the numbers count as used up. */
+#define NUMBER_ROUNDS 8
+
+typedef const char number_t[PXR_ALIAS_MAX + 1];
+
+static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int status)
+{
+    const pxr_workspace_t *w = call->workspace;
+    pxr_view_t view;
+    pxr_status_t result = pxr_store_read(call->store, w->number, ref, &view);
+    int reply;
+
+    if (result != PXR_OK) {
+        pxr_view_release(&view);
+        return pxr_reply_status(r, result);
+    }
+    if (status == HTTP_CREATED) {
+        apr_table_setn(r->headers_out, "Location",
+                       apr_pstrcat(r->pool, ap_construct_url(r->pool, r->uri, r), "/", view.id,
+                                   NULL));
+    }
+    reply = pxr_reply_json(r, status, pxr_json_write_meeting(&view, w->join_prefix));
+    pxr_view_release(&view);
+    return reply;
+}
+
+static bool make_pins(const pxr_workspace_t *w, char *host, char *guest)
+{
+    host[0] = '\0';
+    guest[0] = '\0';
+    if (w->pins == PXR_PINS_NONE) {
+        return true;
+    }
+    strcpy(host, w->host_pin);
+    strcpy(guest, w->guest_pin);
+    if (host[0] == '\0' && guest[0] == '\0') {
+        return pxr_random_pins(host, guest, w->pin_length);
+    }
+    if (host[0] == '\0') {
+        return pxr_random_pin_beside(host, guest);
+    }
+    return guest[0] != '\0' || pxr_random_pin_beside(guest, host);
+}
+
+static bool draw_numbers(const pxr_workspace_t *w, char (*numbers)[PXR_ALIAS_MAX + 1])
+{
+    size_t prefix = strlen(w->number_prefix);
+
+    for (int i = 0; i < PXR_NUMBER_CANDIDATES; i++) {
+        memcpy(numbers[i], w->number_prefix, prefix);
+        if (!pxr_random_digits(numbers[i] + prefix, w->number_digits)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Enters the meeting, drawing numbers for it until one is free. */
+static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, pxr_ref_t *ref,
+                          bool *created)
+{
+    const pxr_workspace_t *w = call->workspace;
+    char numbers[PXR_NUMBER_CANDIDATES][PXR_ALIAS_MAX + 1];
+    pxr_status_t status = PXR_INVALID;
+
+    if (w->number_prefix == NULL) {
+        return pxr_store_create(call->store, w->number, meeting, ref, created);
+    }
+    for (int round = 0; round < NUMBER_ROUNDS && status == PXR_INVALID; round++) {
+        if (!draw_numbers(w, numbers)) {
+            return PXR_BROKEN;
+        }
+        meeting->numbers = (number_t *)numbers;
+        meeting->number_count = PXR_NUMBER_CANDIDATES;
+        status = pxr_store_create(call->store, w->number, meeting, ref, created);
+    }
+    return status;
+}
+
+static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t status)
+{
+    if (status == PXR_EXISTS) {
+        return pxr_reply_problem(r, HTTP_CONFLICT, "id is the numeric alias of another meeting");
+    }
+    if (status == PXR_FULL || status == PXR_INVALID) {
+        pxr_store_count(call->store, call->workspace->number, PXR_COUNT_REFUSED_FULL, 1);
+        if (pxr_store_may_tell(call->store, PXR_TOPIC_FULL, r->request_time)) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          status == PXR_FULL
+                              ? "a meeting was refused because the working set is full: raise "
+                                PXR_D_MEETINGS
+                              : "a meeting was refused because no numeric alias is free: give "
+                                PXR_D_NUMBER " more digits");
+        }
+        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
+                                 status == PXR_FULL ? "there is no room for another meeting"
+                                                    : "no numeric alias is free");
+    }
+    return pxr_reply_status(r, status);
+}
+
+static int create_meeting(request_rec *r, const pxr_call_t *call, const pxr_create_request_t *in)
+{
+    const pxr_workspace_t *w = call->workspace;
+    char id[PXR_MEETING_ID_OWN + 1];
+    char key[PXR_JOIN_KEY_LEN + 1];
+    char host[PXR_PIN_MAX + 1];
+    char guest[PXR_PIN_MAX + 1];
+    char answer[PXR_ANSWER_MAX];
+    pxr_answer_meeting_t shown = {.host_pin = host, .guest_pin = guest};
+    pxr_new_meeting_t meeting = {.join_key = key, .host_pin = host, .guest_pin = guest};
+    pxr_time_t now = pxr_time_now();
+    bool created = false;
+    pxr_status_t status;
+    pxr_buf_t buf;
+    pxr_ref_t ref;
+
+    if (!pxr_random_key(id, sizeof(id) - 1) || !pxr_random_key(key, sizeof(key) - 1) ||
+        !make_pins(w, host, guest)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
+        return pxr_reply_status(r, PXR_BROKEN);
+    }
+    meeting.id = in->id != NULL ? in->id : id;
+    meeting.details = in->details;
+    shown.name = meeting.id;
+    shown.title = in->details.text[PXR_TITLE] != NULL ? in->details.text[PXR_TITLE] : "";
+    shown.title_len = in->details.len[PXR_TITLE];
+    pxr_buf_init(&buf, answer, sizeof(answer));
+    status = pxr_answer_render(&w->answer, &shown, &buf);
+    if (status != PXR_OK) {
+        /* The configuration was checked for this, so it cannot happen; if it does, no node gets to
+         * see the answer. */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "a meeting was refused because no valid policy answer can be made of it");
+        return pxr_reply_status(r, PXR_BROKEN);
+    }
+    meeting.answer = answer;
+    meeting.answer_len = buf.len;
+    meeting.service_tag = w->answer.service_tag;
+    meeting.breakouts = pxr_option_is_true(&w->answer, "breakout_rooms");
+    pxr_meeting_init(&meeting.life, now, in->not_before, in->not_after, w->lifetime, w->grace,
+                     w->silence);
+    status = enter(call, &meeting, &ref, &created);
+    if (status != PXR_OK) {
+        return refuse_creation(r, call, status);
+    }
+    if (created) {
+        pxr_store_count(call->store, w->number, PXR_COUNT_CREATED, 1);
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "meeting %s created", meeting.id);
+    }
+    return reply_view(r, call, ref, created ? HTTP_CREATED : HTTP_OK);
+}
+
+/* Reads and parses the body. On failure the request has been answered with *reply. */
+static pxr_json_doc_t *read_json(request_rec *r, int *reply)
+{
+    char sentence[320];
+    pxr_json_doc_t *doc;
+    char *body;
+    apr_size_t len;
+    pxr_buf_t why;
+    int status = pxr_read_body(r, PXR_API_BODY_MAX, &body, &len);
+
+    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        *reply = pxr_reply_problem(r, status, "the body must have at most 65536 bytes");
+        return NULL;
+    }
+    if (status != OK) {
+        *reply = status;
+        return NULL;
+    }
+    pxr_buf_init(&why, sentence, sizeof(sentence));
+    doc = pxr_json_parse(body, len, &why);
+    if (doc == NULL) {
+        *reply = pxr_reply_problem(r, HTTP_BAD_REQUEST, sentence);
+    }
+    return doc;
+}
+
+static int post_meeting(request_rec *r, const pxr_call_t *call)
+{
+    char sentence[320];
+    pxr_create_request_t in;
+    pxr_buf_t why;
+    int reply;
+    pxr_json_doc_t *doc = read_json(r, &reply);
+
+    if (doc == NULL) {
+        return reply;
+    }
+    pxr_buf_init(&why, sentence, sizeof(sentence));
+    if (pxr_json_read_create(doc, pxr_time_now(), &in, &why) != PXR_OK) {
+        reply = pxr_reply_problem(r, HTTP_BAD_REQUEST, sentence);
+    } else {
+        reply = create_meeting(r, call, &in);
+    }
+    pxr_json_free(doc);
+    return reply;
+}
+
+static bool read_states(const char *text, pxr_list_query_t *query)
+{
+    while (*text != '\0') {
+        size_t len = strcspn(text, ",");
+        uint32_t state = PXR_MEETING_OPEN;
+        while (state <= PXR_MEETING_ENDED &&
+               (strlen(pxr_meeting_state_name(state)) != len ||
+                strncmp(pxr_meeting_state_name(state), text, len) != 0)) {
+            state++;
+        }
+        if (state > PXR_MEETING_ENDED) {
+            return false;
+        }
+        query->states[state] = true;
+        text += len + (text[len] == ',');
+    }
+    return true;
+}
+
+static bool read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 18 || strspn(text, "0123456789") != len) {
+        return false;
+    }
+    *out = apr_atoi64(text);
+    return *out >= low && *out <= high;
+}
+
+/* NULL, or what is wrong. `room` stays in use by the query. */
+static const char *read_list_query(request_rec *r, pxr_list_query_t *query, char *room,
+                                   size_t room_size)
+{
+    enum { STATE, ROOM, LIMIT, AFTER, FIELDS };
+    char state[64];
+    char limit[20];
+    char after[24];
+    apr_int64_t number;
+    pxr_query_field_t fields[FIELDS] = {
+        [STATE] = {.name = "state", .value = state, .size = sizeof(state)},
+        [ROOM] = {.name = "room", .value = room, .size = room_size},
+        [LIMIT] = {.name = "limit", .value = limit, .size = sizeof(limit)},
+        [AFTER] = {.name = "after", .value = after, .size = sizeof(after)},
+    };
+
+    memset(query, 0, sizeof(*query));
+    query->limit = PXR_LIST_LIMIT_DEFAULT;
+    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, fields, FIELDS);
+    if (fields[STATE].bad || !read_states(state, query)) {
+        return "state must be a list of open, live, ended";
+    }
+    if (fields[STATE].len == 0) {
+        for (int i = PXR_MEETING_OPEN; i <= PXR_MEETING_ENDED; i++) {
+            query->states[i] = true;
+        }
+    }
+    if (fields[ROOM].bad) {
+        return "room must be the id of a room";
+    }
+    query->room_id = fields[ROOM].len > 0 ? room : NULL;
+    if (fields[LIMIT].present) {
+        if (!read_count(limit, 1, PXR_LIST_LIMIT_MAX, &number)) {
+            return "limit must be a whole number from 1 to 1000";
+        }
+        query->limit = (size_t)number;
+    }
+    if (fields[AFTER].present && fields[AFTER].len > 0) {
+        if (!read_count(after, 1, APR_INT64_MAX, &number)) {
+            return "after must be the value of next of the page before";
+        }
+        query->before = number;
+    }
+    return fields[AFTER].bad ? "after must be the value of next of the page before" : NULL;
+}
+
+static int list_meetings(request_rec *r, const pxr_call_t *call)
+{
+    const pxr_workspace_t *w = call->workspace;
+    char room[4 * PXR_ID_CHARS + 1];
+    char next[24];
+    pxr_list_query_t query;
+    pxr_json_list_t *list;
+    pxr_ref_t *refs;
+    pxr_time_t *created;
+    size_t count;
+    bool more;
+    const char *why = read_list_query(r, &query, room, sizeof(room));
+
+    if (why != NULL) {
+        return pxr_reply_problem(r, HTTP_BAD_REQUEST, why);
+    }
+    refs = apr_palloc(r->pool, query.limit * sizeof(*refs));
+    created = apr_palloc(r->pool, query.limit * sizeof(*created));
+    list = pxr_json_list_new();
+    if (list == NULL) {
+        return pxr_reply_status(r, PXR_BROKEN);
+    }
+    count = pxr_store_list(call->store, w->number, &query, refs, created, &more);
+    for (size_t i = 0; i < count; i++) {
+        pxr_view_t view;
+        pxr_status_t status = pxr_store_read(call->store, w->number, refs[i], &view);
+        if (status == PXR_OK) {
+            pxr_json_list_add(list, &view, w->join_prefix);
+        }
+        pxr_view_release(&view);
+        /* One that went meanwhile is left out; if the store cannot be read, so is the answer. */
+        if (status != PXR_OK && status != PXR_MISSING) {
+            pxr_json_text_free(pxr_json_list_end(list, NULL));
+            return pxr_reply_status(r, status);
+        }
+    }
+    if (more && count > 0) {
+        apr_snprintf(next, sizeof(next), "%" APR_INT64_T_FMT, (apr_int64_t)created[count - 1]);
+    }
+    return pxr_reply_json(r, HTTP_OK, pxr_json_list_end(list, more && count > 0 ? next : NULL));
+}
+
+static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
+{
+    const pxr_workspace_t *w = call->workspace;
+    char *url = apr_palloc(r->pool, HUGE_STRING_LEN);
+    char sentence[320];
+    pxr_link_request_t in;
+    pxr_visitor_t visitor;
+    pxr_buf_t buf;
+    pxr_view_t view;
+    pxr_status_t status;
+    bool host;
+    int reply;
+    pxr_json_doc_t *doc = read_json(r, &reply);
+
+    if (doc == NULL) {
+        return reply;
+    }
+    pxr_buf_init(&buf, sentence, sizeof(sentence));
+    if (pxr_json_read_link(doc, &in, &buf) != PXR_OK) {
+        pxr_json_free(doc);
+        return pxr_reply_problem(r, HTTP_BAD_REQUEST, sentence);
+    }
+    if (found->verdict == PXR_ENDED || found->verdict == PXR_CLOSED) {
+        pxr_json_free(doc);
+        return pxr_reply_problem(r, HTTP_GONE, "nobody can join this meeting any more");
+    }
+    status = pxr_store_read(call->store, w->number, found->ref, &view);
+    if (status != PXR_OK) {
+        pxr_view_release(&view);
+        pxr_json_free(doc);
+        return pxr_reply_status(r, status);
+    }
+    host = in.has_role ? in.host
+                       : in.user_id != NULL && in.user_id[0] != '\0' &&
+                             strcmp(in.user_id, view.details.text[PXR_CREATOR_ID]) == 0;
+    visitor = (pxr_visitor_t){.pin = host ? view.host_pin : view.guest_pin,
+                              .name = in.name,
+                              .mute_microphone = in.mute_microphone,
+                              .mute_camera = in.mute_camera};
+    pxr_buf_init(&buf, url, HUGE_STRING_LEN);
+    pxr_link_personal(&buf, w->base_url, w->meeting_path, view.id, &visitor);
+    reply = buf.overflow ? pxr_reply_problem(r, HTTP_BAD_REQUEST, "user.name is too long")
+                         : pxr_reply_json(r, HTTP_OK, pxr_json_write_link(url, host));
+    pxr_view_release(&view);
+    pxr_json_free(doc);
+    return reply;
+}
+
+static int delete_meeting(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
+{
+    pxr_status_t status = pxr_store_close(call->store, call->workspace->number, found->ref,
+                                          pxr_time_now());
+
+    return status == PXR_OK ? pxr_reply_empty(r, HTTP_NO_CONTENT) : pxr_reply_status(r, status);
+}
+
+/* Ids are exact here: only what people dial is forgiven its case. */
+static bool find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found)
+{
+    return pxr_store_find(call->store, call->workspace->number, false, id, len, pxr_time_now(),
+                          found, NULL, 0) == PXR_OK &&
+           strlen(found->id) == len && memcmp(found->id, id, len) == 0;
+}
+
+static int one_meeting(request_rec *r, const pxr_call_t *call, const char *path)
+{
+    size_t len = strcspn(path, "/");
+    const char *rest = path + len;
+    bool links = strcmp(rest, "/links") == 0;
+    pxr_found_t found;
+
+    if ((rest[0] != '\0' && !links) || !find_meeting(call, path, len, &found)) {
+        return pxr_reply_status(r, PXR_MISSING);
+    }
+    if (links) {
+        return r->method_number == M_POST ? post_link(r, call, &found)
+                                          : pxr_reply_method(r, "POST");
+    }
+    if (r->method_number == M_GET) {
+        return reply_view(r, call, found.ref, HTTP_OK);
+    }
+    if (r->method_number == M_DELETE) {
+        return delete_meeting(r, call, &found);
+    }
+    return pxr_reply_method(r, "GET, HEAD, DELETE");
+}
+
+/* A browser that holds an administrator's password must not be driven by another site. */
+static bool is_foreign_origin(request_rec *r, const pxr_workspace_t *w)
+{
+    const char *fetch = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+    const char *host;
+
+    if (fetch != NULL) {
+        return strcmp(fetch, "same-origin") != 0 && strcmp(fetch, "none") != 0;
+    }
+    if (origin == NULL || strcmp(origin, w->site_url) == 0) {
+        return false;
+    }
+    host = strstr(origin, "://");
+    return host == NULL || r->hostname == NULL ||
+           strncmp(host + 3, r->hostname, strlen(r->hostname)) != 0 ||
+           (host[3 + strlen(r->hostname)] != '\0' && host[3 + strlen(r->hostname)] != ':');
+}
+
+int pxr_handle_api(request_rec *r, const pxr_call_t *call)
+{
+    const char *rest = call->rest;
+
+    if (rest == NULL || strncmp(rest, "meetings", 8) != 0 || (rest[8] != '\0' && rest[8] != '/')) {
+        return pxr_reply_problem(r, HTTP_NOT_FOUND, "there is nothing at this address");
+    }
+    if (r->method_number != M_GET && is_foreign_origin(r, call->workspace)) {
+        return pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
+    }
+    rest += 8;
+    rest += strspn(rest, "/");
+    if (rest[0] != '\0') {
+        return one_meeting(r, call, rest);
+    }
+    if (r->method_number == M_GET) {
+        return list_meetings(r, call);
+    }
+    return r->method_number == M_POST ? post_meeting(r, call)
+                                      : pxr_reply_method(r, "GET, HEAD, POST");
+}

@@ -1,0 +1,115 @@
+#include "pxr_httpd.h"
+
+static const char taken[] = "{\"success\":true}";
+
+/* While one request is worked off. */
+typedef struct {
+    request_rec *r;
+    const pxr_call_t *call;
+    const char *user;
+    pxr_time_t now;
+    uint64_t events;
+    uint64_t foreign;
+    uint64_t unusable;
+    uint64_t dropped;
+    bool locked;
+} delivery_t;
+
+static bool take_event(void *context, const pxr_event_t *event)
+{
+    delivery_t *d = context;
+    unsigned changed = 0;
+    pxr_status_t status = pxr_store_event(d->call->store, d->call->workspace->number, d->user, event,
+                                          d->now, &changed);
+
+    d->events++;
+    switch (status) {
+    case PXR_OK:
+        break;
+    case PXR_MISSING:
+        d->foreign++;
+        break;
+    case PXR_INVALID:
+        d->unusable++;
+        break;
+    case PXR_FULL:
+        d->dropped++;
+        break;
+    default:
+        d->locked = true;
+        return false;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, d->r, "%s of node %s, seq %" APR_UINT64_T_FMT ": %s%s",
+                  pxr_event_kind_name(event->kind), event->node, (apr_uint64_t)event->seq,
+                  status == PXR_MISSING ? "not of our meetings" : status == PXR_OK ? "taken"
+                                                              : "cannot be used",
+                  status == PXR_OK && changed == 0 ? ", changes nothing" : "");
+    return true;
+}
+
+static void count(const delivery_t *d)
+{
+    const pxr_store_t *store = d->call->store;
+    uint32_t workspace = d->call->workspace->number;
+
+    pxr_store_count(store, workspace, PXR_COUNT_EVENTS, d->events);
+    pxr_store_count(store, workspace, PXR_COUNT_EVENTS_FOREIGN, d->foreign);
+    pxr_store_count(store, workspace, PXR_COUNT_EVENTS_UNUSABLE, d->unusable);
+    if (d->dropped > 0) {
+        pxr_store_count(store, workspace, PXR_COUNT_EVENTS_DROPPED, d->dropped);
+        if (pxr_store_may_tell(store, PXR_TOPIC_DROPPED, d->now)) {
+            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, d->r,
+                          "the table of participants is full, events are dropped: raise "
+                          PXR_D_PARTICIPANTS);
+        }
+    }
+}
+
+static int take_body(request_rec *r, const pxr_call_t *call)
+{
+    delivery_t d = {.r = r,
+                    .call = call,
+                    .user = r->user != NULL ? r->user : "",
+                    .now = r->request_time};
+    char *body;
+    apr_size_t len;
+    int status = pxr_read_body(r, call->workspace->event_body_max, &body, &len);
+    size_t failures;
+
+    if (status != OK) {
+        return status;
+    }
+    failures = pxr_json_read_events(body, len, take_event, &d);
+    d.unusable += failures;
+    count(&d);
+    if (failures > 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "%" APR_SIZE_T_FMT " events in a body of %" APR_SIZE_T_FMT
+                      " bytes could not be understood",
+                      failures, len);
+    }
+    if (d.locked) {
+        /* The node keeps the event and sends it again. */
+        if (pxr_store_may_tell(call->store, PXR_TOPIC_LOCKED, d.now)) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          "the working set is locked by a process that does not go on");
+        }
+        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "try again");
+    }
+    return pxr_reply(r, HTTP_OK, "application/json", taken, sizeof(taken) - 1);
+}
+
+int pxr_handle_events(request_rec *r, const pxr_call_t *call)
+{
+    if (call->rest == NULL || call->rest[strspn(call->rest, "/")] != '\0') {
+        return HTTP_NOT_FOUND;
+    }
+    if (r->method_number == M_POST) {
+        return take_body(r, call);
+    }
+    /* Administrators look at the URL with a browser to see whether it is there. */
+    if (r->method_number == M_GET) {
+        return pxr_reply(r, HTTP_OK, "application/json", taken, sizeof(taken) - 1);
+    }
+    return pxr_reply_method(r, "GET, HEAD, POST");
+}

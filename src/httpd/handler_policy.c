@@ -1,0 +1,122 @@
+#include "pxr_httpd.h"
+
+#include "pxr_alias.h"
+
+/* Room for the answer and the service tag behind it. */
+typedef char answer_t[PXR_ANSWER_MAX + PXR_PEXIP_TEXT_MAX + 1];
+
+static int send_json(request_rec *r, int status, const char *text, size_t len)
+{
+    return pxr_reply(r, status, "application/json", text, len);
+}
+
+static int not_ours(request_rec *r, const pxr_call_t *call)
+{
+    pxr_store_count(call->store, call->workspace->number, PXR_COUNT_POLICY_UNKNOWN, 1);
+    return send_json(r, HTTP_NOT_FOUND, pxr_answer_not_ours, strlen(pxr_answer_not_ours));
+}
+
+static int reject(request_rec *r, const pxr_call_t *call, const char *reason)
+{
+    char text[256];
+    pxr_buf_t buf;
+
+    pxr_buf_init(&buf, text, sizeof(text));
+    pxr_answer_render_reject(reason, &buf);
+    pxr_store_count(call->store, call->workspace->number, PXR_COUNT_POLICY_REJECT, 1);
+    return send_json(r, HTTP_OK, buf.data, buf.len);
+}
+
+static int admit(request_rec *r, const pxr_call_t *call, const char *text, size_t len)
+{
+    pxr_store_count(call->store, call->workspace->number, PXR_COUNT_POLICY_CONTINUE, 1);
+    return send_json(r, HTTP_OK, text, len);
+}
+
+/* An alias that is nobody's: the administrator may want calls to it refused at once. */
+static int unknown(request_rec *r, const pxr_call_t *call, const pxr_policy_request_t *request,
+                   const pxr_alias_t *alias)
+{
+    const ap_regex_t *pattern = call->workspace->reject;
+
+    if (pattern != NULL && request->alias_len > 0 &&
+        (ap_regexec(pattern, request->alias, 0, NULL, 0) == 0 ||
+         (alias != NULL && ap_regexec(pattern, alias->user, 0, NULL, 0) == 0))) {
+        return reject(r, call, "no such meeting");
+    }
+    return not_ours(r, call);
+}
+
+static const char *reason_of(pxr_verdict_t verdict)
+{
+    switch (verdict) {
+    case PXR_NOT_YET:
+        return "the meeting has not begun yet";
+    case PXR_CLOSED:
+        return "the meeting is closed";
+    default:
+        return "the meeting has ended";
+    }
+}
+
+static int breakout(request_rec *r, const pxr_call_t *call, const pxr_found_t *found,
+                    const char *uuid, char *answer)
+{
+    char text[2048];
+    char *tag = answer + found->answer_len;
+    pxr_buf_t buf;
+
+    if (!found->breakouts || !found->live) {
+        return not_ours(r, call);
+    }
+    tag[found->tag_len] = '\0';
+    pxr_buf_init(&buf, text, sizeof(text));
+    if (pxr_answer_render_breakout(found->id, tag, uuid, &buf) != PXR_OK) {
+        return not_ours(r, call);
+    }
+    return admit(r, call, buf.data, buf.len);
+}
+
+static int service_configuration(request_rec *r, const pxr_call_t *call)
+{
+    const pxr_workspace_t *w = call->workspace;
+    pxr_policy_request_t request;
+    pxr_alias_t alias;
+    pxr_found_t found;
+    answer_t answer;
+    pxr_time_t now = r->request_time;
+
+    pxr_policy_request_read(r->args, r->args != NULL ? strlen(r->args) : 0, &request);
+    if (!pxr_alias_parse(request.alias, request.alias_len, &alias)) {
+        return unknown(r, call, &request, NULL);
+    }
+    if (pxr_store_find(call->store, w->number, false, alias.user, alias.user_len, now, &found,
+                       answer, sizeof(answer) - 1) != PXR_OK ||
+        (found.matched == PXR_NAME_NUMBER &&
+         !pxr_alias_domain_allowed(&alias, w->sip_domains, w->sip_domain_count))) {
+        return unknown(r, call, &request, &alias);
+    }
+    if (found.verdict == PXR_ENDED || (found.verdict != PXR_ADMIT && request.breakout[0] == '\0')) {
+        return reject(r, call, reason_of(found.verdict));
+    }
+    if (request.breakout[0] != '\0') {
+        return breakout(r, call, &found, request.breakout, answer);
+    }
+    if (request.joins) {
+        pxr_store_note_join(call->store, found.ref, now);
+    }
+    return admit(r, call, answer, found.answer_len);
+}
+
+int pxr_handle_policy(request_rec *r, const pxr_call_t *call)
+{
+    if (r->method_number != M_GET) {
+        return pxr_reply_method(r, "GET, HEAD");
+    }
+    if (call->rest != NULL && (strcmp(call->rest, "service/configuration") == 0 ||
+                               strcmp(call->rest, "service/configuration/") == 0)) {
+        return service_configuration(r, call);
+    }
+    /* Infinity takes this for "use your own behaviour". */
+    return not_ours(r, call);
+}

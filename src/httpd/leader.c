@@ -1,0 +1,171 @@
+#include "pxr_httpd.h"
+
+#include <apr_thread_proc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+/* How long a waiting thread sleeps before it looks whether its process is about to exit. */
+#define WAIT (PXR_SECOND / 2)
+#define ROUND (PXR_SECOND / 10)
+/* Wall and monotonic clock may part by this much before a round is skipped. */
+#define CLOCK_JUMP (60 * PXR_SECOND)
+
+/* One thread in each child. The one that leads does for all processes what time alone demands. */
+typedef struct {
+    apr_thread_t *thread;
+    server_rec *server;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    bool stop;
+} leader_t;
+
+static bool is_stopped(leader_t *leader)
+{
+    bool stop;
+
+    pthread_mutex_lock(&leader->mutex);
+    stop = leader->stop;
+    pthread_mutex_unlock(&leader->mutex);
+    return stop;
+}
+
+/* Sleeps for one round, or until the process exits. */
+static void rest(leader_t *leader)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(ROUND * 1000);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&leader->mutex);
+    if (!leader->stop) {
+        pthread_cond_clockwait(&leader->wake, &leader->mutex, CLOCK_MONOTONIC, &until);
+    }
+    pthread_mutex_unlock(&leader->mutex);
+}
+
+static int64_t clock_difference(pxr_time_t now)
+{
+    struct timespec steady;
+
+    clock_gettime(CLOCK_MONOTONIC, &steady);
+    return now - ((int64_t)steady.tv_sec * PXR_SECOND + steady.tv_nsec / 1000);
+}
+
+/* What a leader remembers from one round to the next. */
+typedef struct {
+    int64_t clocks;
+    bool failing;
+} memory_t;
+
+static void report_repairs(leader_t *leader)
+{
+    uint64_t repairs;
+    uint64_t resets;
+
+    pxr_store_news(pxr_store(), &repairs, &resets);
+    if (resets > 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, leader->server,
+                     "the working set was damaged beyond repair and had to be emptied: running "
+                     "meetings are forgotten");
+    } else if (repairs > 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
+                     "a process died while it changed the working set: its change was completed or "
+                     "undone, nothing is lost");
+    }
+}
+
+static void do_round(leader_t *leader, memory_t *memory)
+{
+    pxr_time_t now = pxr_time_now();
+    int64_t clocks = clock_difference(now);
+    int64_t jump = clocks - memory->clocks;
+    pxr_tick_t tick;
+    pxr_status_t status;
+
+    memory->clocks = clocks;
+    if (jump > CLOCK_JUMP || jump < -CLOCK_JUMP) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
+                     "the clock was set by %" APR_INT64_T_FMT " s, no meeting is ended in this round",
+                     (apr_int64_t)(jump / PXR_SECOND));
+        return;
+    }
+    status = pxr_store_tick(pxr_store(), now, &tick);
+    if (status != PXR_OK) {
+        if (!memory->failing) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, leader->server,
+                         "the working set is locked by a process that does not go on; meetings do "
+                         "not end until it does");
+        }
+    } else if (tick.ended + tick.reopened + tick.lost_legs > 0) {
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, leader->server,
+                     "%u meetings ended, %u open again, %u lost participants", tick.ended,
+                     tick.reopened, tick.lost_legs);
+    }
+    memory->failing = status != PXR_OK;
+    report_repairs(leader);
+}
+
+static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
+{
+    leader_t *leader = data;
+    sigset_t all;
+
+    (void)thread;
+    /* Signals belong to the threads of the MPM. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    while (!is_stopped(leader)) {
+        memory_t memory = {0};
+        if (!pxr_store_lead(pxr_store(), WAIT)) {
+            continue;
+        }
+        memory.clocks = clock_difference(pxr_time_now());
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, leader->server, "this process leads");
+        while (!is_stopped(leader)) {
+            do_round(leader, &memory);
+            rest(leader);
+        }
+        pxr_store_resign(pxr_store());
+    }
+    return NULL;
+}
+
+/* Before the pools of the process go: the thread must not outlive what it uses. */
+static apr_status_t join(void *data)
+{
+    leader_t *leader = data;
+    apr_status_t result;
+
+    pthread_mutex_lock(&leader->mutex);
+    leader->stop = true;
+    pthread_cond_signal(&leader->wake);
+    pthread_mutex_unlock(&leader->mutex);
+    return apr_thread_join(&result, leader->thread);
+}
+
+void pxr_leader_start(apr_pool_t *pchild, server_rec *s)
+{
+    leader_t *leader = apr_pcalloc(pchild, sizeof(*leader));
+    apr_status_t rv;
+
+    leader->server = s;
+    pthread_mutex_init(&leader->mutex, NULL);
+    pthread_cond_init(&leader->wake, NULL);
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 122)
+    rv = ap_thread_create(&leader->thread, NULL, run, leader, pchild);
+#else
+    rv = apr_thread_create(&leader->thread, NULL, run, leader, pchild);
+#endif
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "a thread cannot be started in this process; another process has to end "
+                     "meetings");
+        return;
+    }
+    apr_pool_pre_cleanup_register(pchild, leader, join);
+}

@@ -1,0 +1,57 @@
+#include "pxr_httpd.h"
+
+#include <apr_strings.h>
+
+#include "pxr_random.h"
+
+/* Light and dark, nothing from elsewhere, readable without any of it. */
+static const char style[] =
+    ":root{color-scheme:light dark}"
+    "body{font:1.125rem/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;"
+    "place-items:center;background:Canvas;color:CanvasText}"
+    "main{max-width:32rem;padding:2rem}"
+    "h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}"
+    "p{margin:0 0 1rem}";
+
+static const char *as_html(apr_pool_t *p, const char *text)
+{
+    return ap_escape_html2(p, text, 0);
+}
+
+static const char *moment(apr_pool_t *p, pxr_time_t when)
+{
+    char text[PXR_TIME_TEXT];
+
+    if (when == 0) {
+        return "";
+    }
+    pxr_time_format(when, text);
+    return apr_psprintf(p, "<p><time datetime=\"%s\">%.10s, %.5s UTC</time></p>\n", text, text,
+                        text + 11);
+}
+
+int pxr_reply_page(request_rec *r, int status, const char *title, const char *text,
+                   pxr_time_t when)
+{
+    char nonce[27];
+    const char *page;
+
+    if (!pxr_random_key(nonce, sizeof(nonce) - 1)) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    apr_table_setn(r->headers_out, "Content-Security-Policy",
+                   apr_psprintf(r->pool,
+                                "default-src 'none'; style-src 'nonce-%s'; base-uri 'none'; "
+                                "form-action 'none'; frame-ancestors 'self'",
+                                nonce));
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    page = apr_pstrcat(r->pool,
+                       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                       "<title>",
+                       as_html(r->pool, title), "</title>\n<style nonce=\"", nonce, "\">", style,
+                       "</style>\n</head>\n<body>\n<main>\n<h1>", as_html(r->pool, title),
+                       "</h1>\n<p>", as_html(r->pool, text), "</p>\n", moment(r->pool, when),
+                       "</main>\n</body>\n</html>\n", NULL);
+    return pxr_reply(r, status, "text/html; charset=utf-8", page, strlen(page));
+}

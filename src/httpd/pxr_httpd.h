@@ -1,0 +1,195 @@
+#ifndef PXR_HTTPD_H
+#define PXR_HTTPD_H
+
+/* What the files of the glue share. Everything here knows httpd; nothing outside does. */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "pxr_json.h"
+#include "pxr_link.h"
+#include "pxr_policy.h"
+#include "pxr_store.h"
+
+extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA pexip_rc_module;
+/* The file with the module record has this already. */
+#ifndef PXR_MODULE_RECORD
+APLOG_USE_MODULE(pexip_rc);
+#endif
+
+#define PXR_VERSION "0.1.0"
+
+/* Directive names, once, for the table and for messages. */
+#define PXR_D_BASE_URL "PexipRCBaseURL"
+#define PXR_D_SITE_URL "PexipRCSiteURL"
+#define PXR_D_CREDENTIALS "PexipRCAPICredentialsFile"
+#define PXR_D_JOIN_URL "PexipRCJoinURL"
+#define PXR_D_BRANDING "PexipRCBrandingPath"
+#define PXR_D_MEETING_PATH "PexipRCMeetingPath"
+#define PXR_D_THEME "PexipRCTheme"
+#define PXR_D_LAYOUT "PexipRCLayout"
+#define PXR_D_LOCKED "PexipRCLocked"
+#define PXR_D_OPTION "PexipRCServiceOption"
+#define PXR_D_PINS "PexipRCPins"
+#define PXR_D_NUMBER "PexipRCNumericAlias"
+#define PXR_D_SIP_DOMAIN "PexipRCSIPDomain"
+#define PXR_D_UNKNOWN "PexipRCUnknownAlias"
+#define PXR_D_GRACE "PexipRCEndGrace"
+#define PXR_D_LIFETIME "PexipRCMeetingLifetime"
+#define PXR_D_EVENT_BODY "PexipRCMaxEventBody"
+#define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
+#define PXR_D_STATE_DIR "PexipRCStateDirectory"
+#define PXR_D_MEETINGS "PexipRCMaxMeetings"
+#define PXR_D_PARTICIPANTS "PexipRCMaxParticipants"
+
+/* Settings of a workspace that are one text each. */
+typedef enum {
+    PXR_SET_BASE_URL,
+    PXR_SET_SITE_URL,
+    PXR_SET_CREDENTIALS,
+    PXR_SET_JOIN_URL,
+    PXR_SET_BRANDING,
+    PXR_SET_MEETING_PATH,
+    PXR_SET_THEME,
+    PXR_SET_LAYOUT,
+    PXR_SET_LOCKED,
+    PXR_SET_PINS,
+    PXR_SET_NUMBER,
+    PXR_SET_SIP_DOMAIN,
+    PXR_SET_UNKNOWN,
+    PXR_SET_GRACE,
+    PXR_SET_LIFETIME,
+    PXR_SET_EVENT_BODY,
+    PXR_SETTINGS,
+} pxr_setting_t;
+
+typedef enum { PXR_PINS_RANDOM, PXR_PINS_FILE, PXR_PINS_NONE } pxr_pins_mode_t;
+
+/* A workspace ready for use: settings of all its virtual hosts, parsed, defaults filled in.
+ * Immutable once the server runs. */
+typedef struct {
+    const char *site_url; /* also its identity */
+    const char *base_url;
+    const char *join_url;    /* PexipRCJoinURL */
+    const char *join_prefix; /* up to the key: PexipRCJoinURL + "/join/" */
+    const char *branding;
+    const char *meeting_path;
+    const char *credentials_file;
+    const char *user; /* NULL without credentials */
+    const char *secret;
+    pxr_answer_settings_t answer;
+    pxr_pins_mode_t pins;
+    size_t pin_length;
+    const char *pins_file;
+    char host_pin[PXR_PIN_MAX + 1]; /* of the file, "" means random */
+    char guest_pin[PXR_PIN_MAX + 1];
+    const char *number_prefix; /* NULL: no numeric aliases */
+    size_t number_digits;
+    const char *const *sip_domains;
+    size_t sip_domain_count;
+    ap_regex_t *reject; /* unknown aliases to reject, NULL: none */
+    int64_t grace;
+    int64_t silence;
+    int64_t lifetime;
+    apr_size_t event_body_max;
+    uint32_t number; /* in the store; set at start */
+} pxr_workspace_t;
+
+/* What one server section says. NULL: nothing. */
+typedef struct {
+    const char *text[PXR_SETTINGS];
+    const char *place[PXR_SETTINGS]; /* file and line, for messages */
+    apr_array_header_t *options;     /* pxr_option_t */
+    const char *options_place;
+    pxr_workspace_t *workspace; /* by check_config */
+} pxr_server_conf_t;
+
+typedef struct {
+    int allow_anonymous; /* -1: unset */
+} pxr_dir_conf_t;
+
+/* Global settings; reset before each reading of the configuration. */
+typedef struct {
+    const char *state_dir; /* NULL: default */
+    pxr_store_sizes_t sizes;
+} pxr_global_conf_t;
+
+extern pxr_global_conf_t pxr_global;
+/* pxr_workspace_t *; filled by check_config. */
+extern apr_array_header_t *pxr_workspaces;
+
+/* directives.c */
+extern const command_rec pxr_directives[];
+void *pxr_create_server_conf(apr_pool_t *p, server_rec *s);
+void *pxr_merge_server_conf(apr_pool_t *p, void *base, void *add);
+void *pxr_create_dir_conf(apr_pool_t *p, char *dir);
+void *pxr_merge_dir_conf(apr_pool_t *p, void *base, void *add);
+const char *pxr_setting_name(pxr_setting_t setting);
+
+/* settings.c: reads the text of one setting into a workspace. NULL, or a sentence in which the
+ * name of the directive and the value are still to come. */
+const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *text,
+                             pxr_workspace_t *out);
+void pxr_workspace_defaults(pxr_workspace_t *w);
+
+/* check.c */
+int pxr_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/* secrets.c: reads a file of two lines at start-up. NULL or a sentence. */
+const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **first,
+                               const char **second, int *too_open);
+
+/* lifecycle.c */
+int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+void pxr_child_init(apr_pool_t *pchild, server_rec *s);
+/* The working set, NULL where no workspace is configured. */
+const pxr_store_t *pxr_store(void);
+pxr_time_t pxr_started_at(void);
+
+/* leader.c */
+void pxr_leader_start(apr_pool_t *pchild, server_rec *s);
+
+/* claim.c */
+int pxr_translate_name(request_rec *r);
+int pxr_map_to_storage(request_rec *r);
+int pxr_handle(request_rec *r);
+
+/* provider.c */
+void pxr_register_provider(apr_pool_t *p);
+
+/* What a request handler works with. */
+typedef struct {
+    const pxr_workspace_t *workspace;
+    const pxr_store_t *store;
+    const char *rest; /* of the path, behind the handler's marker */
+} pxr_call_t;
+
+int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
+int pxr_handle_events(request_rec *r, const pxr_call_t *call);
+int pxr_handle_api(request_rec *r, const pxr_call_t *call);
+int pxr_handle_join(request_rec *r, const pxr_call_t *call);
+int pxr_handle_status(request_rec *r, const pxr_call_t *call);
+
+/* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body belongs
+ * to the request and has a NUL behind it. */
+int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
+
+/* reply.c: each answers the request completely and returns what the handler returns. */
+int pxr_reply(request_rec *r, int status, const char *type, const char *text, apr_size_t len);
+int pxr_reply_json(request_rec *r, int status, char *text);
+int pxr_reply_problem(request_rec *r, int status, const char *detail);
+int pxr_reply_method(request_rec *r, const char *allowed);
+int pxr_reply_empty(request_rec *r, int status);
+/* The problem that a store status stands for. */
+int pxr_reply_status(request_rec *r, pxr_status_t status);
+
+/* pages.c: a page for people. `title` and `text` are plain text; `when` is 0 or a moment to show. */
+int pxr_reply_page(request_rec *r, int status, const char *title, const char *text,
+                   pxr_time_t when);
+
+#endif

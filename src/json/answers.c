@@ -1,0 +1,260 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_internal.h"
+
+static json_t *text_or_null(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
+}
+
+static json_t *time_or_null(pxr_time_t when)
+{
+    char text[PXR_TIME_TEXT];
+
+    if (when == 0) {
+        return json_null();
+    }
+    pxr_time_format(when, text);
+    return json_string(text);
+}
+
+static json_t *flag(bool value)
+{
+    return json_boolean(value);
+}
+
+/* An object of texts, or null where its id is absent. */
+static json_t *named(const pxr_details_t *details, pxr_detail_t id, const char *const *keys,
+                     size_t count)
+{
+    json_t *object;
+
+    if (details->len[id] == 0) {
+        return json_null();
+    }
+    object = json_object();
+    for (size_t i = 0; i < count; i++) {
+        json_object_set_new(object, keys[i], text_or_null(details->text[(size_t)id + i]));
+    }
+    return object;
+}
+
+static json_t *people(const pxr_view_t *view)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < view->people_count; i++) {
+        const pxr_person_t *person = &view->people[i];
+        json_t *entry = json_object();
+        json_object_set_new(entry, "id", json_string(person->id));
+        json_object_set_new(entry, "name", json_string(person->name));
+        json_object_set_new(entry, "role", json_string(pxr_role_name(person->role)));
+        json_object_set_new(entry, "protocol", text_or_null(person->protocol));
+        json_object_set_new(entry, "connected_at", time_or_null(person->connected_at));
+        json_object_set_new(entry, "quality", json_string(pxr_quality_name(person->quality)));
+        json_array_append_new(list, entry);
+    }
+    return list;
+}
+
+/* One line for each node, also where it hosts breakout rooms: it has left when all have ended. */
+static json_t *nodes(const pxr_view_t *view)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < view->node_count; i++) {
+        const pxr_share_t *share = &view->nodes[i];
+        pxr_time_t last = share->last_at;
+        bool ended = !share->open;
+        bool first = true;
+        json_t *entry;
+        for (size_t j = 0; j < view->node_count; j++) {
+            if (j != i && strcmp(view->nodes[j].node, share->node) == 0) {
+                first = first && j > i;
+                ended = ended && !view->nodes[j].open;
+                last = view->nodes[j].last_at > last ? view->nodes[j].last_at : last;
+            }
+        }
+        if (!first) {
+            continue;
+        }
+        entry = json_object();
+        json_object_set_new(entry, "address", text_or_null(share->node));
+        json_object_set_new(entry, "last_event_at", time_or_null(last));
+        json_object_set_new(entry, "ended", flag(ended));
+        json_array_append_new(list, entry);
+    }
+    return list;
+}
+
+static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
+{
+    static const char *const room_keys[] = {"id", "name", "type"};
+    static const char *const creator_keys[] = {"id", "username", "name"};
+    const pxr_meeting_t *life = &view->life;
+    json_t *json = json_object();
+    char url[PXR_KEY_MAX + 2048];
+    pxr_buf_t buf;
+
+    pxr_buf_init(&buf, url, sizeof(url));
+    pxr_buf_puts(&buf, join_url);
+    pxr_buf_puts(&buf, view->join_key);
+    json_object_set_new(json, "id", json_string(view->id));
+    json_object_set_new(json, "title", text_or_null(view->details.text[PXR_TITLE]));
+    json_object_set_new(json, "state", json_string(pxr_meeting_state_name(life->state)));
+    json_object_set_new(json, "closed", flag(life->closed));
+    json_object_set_new(json, "inferred", flag(life->inferred));
+    json_object_set_new(json, "numeric_alias", text_or_null(view->number));
+    json_object_set_new(json, "aliases", json_array());
+    json_object_set_new(json, "room", named(&view->details, PXR_ROOM_ID, room_keys, 3));
+    json_object_set_new(json, "creator", named(&view->details, PXR_CREATOR_ID, creator_keys, 3));
+    json_object_set_new(json, "discussion",
+                        named(&view->details, PXR_DISCUSSION_ID, room_keys, 3));
+    if (whole) {
+        json_t *pins = json_object();
+        json_object_set_new(pins, "host", text_or_null(view->host_pin));
+        json_object_set_new(pins, "guest", text_or_null(view->guest_pin));
+        json_object_set_new(json, "pins", pins);
+    }
+    json_object_set_new(json, "join_url", json_string(url));
+    json_object_set_new(json, "created_at", time_or_null(life->created_at));
+    json_object_set_new(json, "not_before", time_or_null(life->not_before));
+    json_object_set_new(json, "not_after", time_or_null(life->not_after));
+    json_object_set_new(json, "started_at", time_or_null(life->started_at));
+    json_object_set_new(json, "ended_at", time_or_null(life->ended_at));
+    json_object_set_new(json, "expires_at", time_or_null(life->expires_at));
+    json_object_set_new(json, "participant_count", json_integer((json_int_t)view->people_count));
+    if (whole) {
+        json_object_set_new(json, "participants", people(view));
+    }
+    json_object_set_new(json, "nodes", nodes(view));
+    return json;
+}
+
+static char *dump(json_t *json)
+{
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+
+    json_decref(json);
+    return text;
+}
+
+void pxr_json_text_free(char *text)
+{
+    free(text);
+}
+
+char *pxr_json_write_meeting(const pxr_view_t *view, const char *join_url)
+{
+    return dump(meeting(view, join_url, true));
+}
+
+struct pxr_json_list {
+    json_t *meetings;
+};
+
+pxr_json_list_t *pxr_json_list_new(void)
+{
+    pxr_json_list_t *list = malloc(sizeof(*list));
+
+    if (list != NULL) {
+        list->meetings = json_array();
+    }
+    return list;
+}
+
+void pxr_json_list_add(pxr_json_list_t *list, const pxr_view_t *view, const char *join_url)
+{
+    json_array_append_new(list->meetings, meeting(view, join_url, false));
+}
+
+char *pxr_json_list_end(pxr_json_list_t *list, const char *next)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "meetings", list->meetings);
+    json_object_set_new(json, "next", text_or_null(next));
+    free(list);
+    return dump(json);
+}
+
+char *pxr_json_write_link(const char *url, bool host)
+{
+    return dump(json_pack("{s:s, s:s}", "url", url, "role", host ? "host" : "guest"));
+}
+
+char *pxr_json_write_problem(int status, const char *title, const char *detail)
+{
+    return dump(json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title, "status",
+                          status, "detail", detail));
+}
+
+static void set_fill(json_t *json, const char *name, const pxr_fill_t *fill)
+{
+    json_object_set_new(json, name, json_pack("{s:I, s:I}", "used", (json_int_t)fill->used, "size",
+                                              (json_int_t)fill->size));
+}
+
+static json_t *node_status(const pxr_node_t *node)
+{
+    const pxr_publisher_t *p = &node->publisher;
+    json_t *json = json_object();
+
+    json_object_set_new(json, "address", text_or_null(node->node));
+    json_object_set_new(json, "user", text_or_null(node->user));
+    json_object_set_new(json, "last_event_at", time_or_null(p->last_at));
+    json_object_set_new(json, "running_since", time_or_null(p->run));
+    json_object_set_new(json, "events", json_integer((json_int_t)p->events));
+    json_object_set_new(json, "duplicates", json_integer((json_int_t)p->duplicates));
+    json_object_set_new(json, "missing", json_integer((json_int_t)p->missing));
+    return json;
+}
+
+char *pxr_json_write_status(const pxr_status_page_t *page)
+{
+    json_t *json = json_object();
+    json_t *meetings = json_object();
+    json_t *tables = json_object();
+    json_t *counters = json_object();
+    json_t *list = json_array();
+
+    /* `ok` means: calls can be started and joined, and meetings end. */
+    json_object_set_new(json, "status", json_string(!page->leader                   ? "degraded"
+                                                    : page->health.meetings.used >=
+                                                            page->health.meetings.size
+                                                        ? "full"
+                                                        : "ok"));
+    json_object_set_new(json, "version", json_string(page->version));
+    json_object_set_new(json, "server", json_string(page->server));
+    json_object_set_new(json, "now", time_or_null(page->now));
+    json_object_set_new(json, "running_since", time_or_null(page->started_at));
+    json_object_set_new(json, "site_url", json_string(page->site_url));
+    json_object_set_new(json, "base_url", json_string(page->base_url));
+    json_object_set_new(json, "join_url", json_string(page->join_url));
+    json_object_set_new(meetings, "open", json_integer(page->numbers.open));
+    json_object_set_new(meetings, "live", json_integer(page->numbers.live));
+    json_object_set_new(meetings, "ended", json_integer(page->numbers.ended));
+    json_object_set_new(meetings, "present", json_integer(page->numbers.present));
+    json_object_set_new(json, "meetings", meetings);
+    for (size_t i = 0; i < page->node_count; i++) {
+        json_array_append_new(list, node_status(&page->nodes[i]));
+    }
+    json_object_set_new(json, "nodes", list);
+    for (int i = 0; i < PXR_COUNTERS; i++) {
+        json_object_set_new(counters, pxr_counter_name((pxr_counter_t)i),
+                            json_integer((json_int_t)page->counters[i]));
+    }
+    json_object_set_new(json, "counters", counters);
+    set_fill(tables, "meetings", &page->health.meetings);
+    set_fill(tables, "slots", &page->health.slots);
+    set_fill(tables, "names", &page->health.names);
+    set_fill(tables, "blocks", &page->health.blocks);
+    set_fill(tables, "participants", &page->health.legs);
+    set_fill(tables, "shares", &page->health.shares);
+    set_fill(tables, "publishers", &page->health.publishers);
+    json_object_set_new(json, "tables", tables);
+    json_object_set_new(json, "repairs", json_integer((json_int_t)page->health.repairs));
+    json_object_set_new(json, "resets", json_integer((json_int_t)page->health.resets));
+    return dump(json);
+}

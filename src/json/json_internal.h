@@ -1,0 +1,23 @@
+#ifndef PXR_JSON_INTERNAL_H
+#define PXR_JSON_INTERNAL_H
+
+#include <jansson.h>
+
+#include "pxr_json.h"
+
+/* Where a value ends: the first byte behind the value that begins at `at`, or `len` where it is not
+ * closed. Sets *depth to its nesting. Strings are respected, brackets are only counted. */
+size_t pxr_scan_value(const char *text, size_t len, size_t at, size_t *depth);
+
+size_t pxr_scan_blank(const char *text, size_t len, size_t at);
+
+/* The first byte behind the string that begins with the quotation mark at `at`. */
+size_t pxr_scan_string(const char *text, size_t len, size_t at);
+
+/* Replaces in place what the parser would refuse although it harms nobody. */
+void pxr_mend(char *text, size_t len);
+
+/* Writes the path of the innermost member that holds byte `at`, such as `room.id`. */
+void pxr_member_at(const char *text, size_t len, size_t at, pxr_buf_t *out);
+
+#endif

@@ -1,0 +1,323 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "legs.h"
+#include "names.h"
+
+/* How often each record was met on a list; every one must be met exactly once. */
+typedef struct {
+    const pxr_store_t *store;
+    unsigned char *slots, *names, *blocks, *legs, *shares, *publishers;
+    char *why;
+    size_t why_size;
+    bool broken;
+} check_t;
+
+static void complain(check_t *c, const char *what, uint32_t link)
+{
+    if (!c->broken) {
+        snprintf(c->why, c->why_size, "%s (record %u)", what, link);
+    }
+    c->broken = true;
+}
+
+/* Notes that the record was met; false where it cannot be or was met before. */
+static bool meet(check_t *c, unsigned char *seen, uint32_t size, uint32_t link, const char *what)
+{
+    if (link == 0 || link > size || seen[link - 1]++ != 0) {
+        complain(c, what, link);
+        return false;
+    }
+    return true;
+}
+
+static void check_chain(check_t *c, uint32_t link, size_t len, const char *what)
+{
+    for (uint32_t i = 0; i < pxr_blocks_for(len); i++) {
+        if (!meet(c, c->blocks, c->store->segment->blocks, link, what)) {
+            return;
+        }
+        link = pxr_block(c->store, link)->next;
+    }
+}
+
+static void check_free_slots(check_t *c)
+{
+    const pxr_root_t *root = &c->store->segment->root;
+    uint32_t count = 0;
+
+    for (uint32_t link = root->free_slots; link != 0; count++) {
+        if (!meet(c, c->slots, c->store->segment->slots, link, "free slot met twice")) {
+            return;
+        }
+        if (pxr_slot(c->store, link)->state != SLOT_FREE) {
+            complain(c, "slot on the free list is not free", link);
+        }
+        link = pxr_slot(c->store, link)->next;
+    }
+    if (count != root->slots_free) {
+        complain(c, "count of free slots is wrong", count);
+    }
+}
+
+#define CHECK_FREE(c, seen, size, head, number, accessor, link_field, what) \
+    do { \
+        uint32_t count_ = 0; \
+        for (uint32_t link_ = (head); link_ != 0; count_++) { \
+            if (!meet(c, (c)->seen, size, link_, what)) { \
+                break; \
+            } \
+            link_ = accessor((c)->store, link_)->link_field; \
+        } \
+        if (count_ != (number) && !(c)->broken) { \
+            complain(c, what ": count is wrong", count_); \
+        } \
+    } while (0)
+
+static void check_free_lists(check_t *c)
+{
+    const pxr_segment_t *s = c->store->segment;
+    const pxr_root_t *root = &s->root;
+
+    check_free_slots(c);
+    CHECK_FREE(c, names, s->names, root->free_names, root->names_free, pxr_name, sibling,
+               "free name");
+    CHECK_FREE(c, blocks, s->blocks, root->free_blocks, root->blocks_free, pxr_block, next,
+               "free block");
+    CHECK_FREE(c, legs, s->legs, root->free_legs, root->legs_free, pxr_leg_slot, next,
+               "free leg");
+    CHECK_FREE(c, shares, s->shares, root->free_shares, root->shares_free, pxr_share_slot, next,
+               "free share");
+    CHECK_FREE(c, publishers, s->publishers, root->free_publishers, root->publishers_free,
+               pxr_publisher_slot, next, "free publisher");
+}
+
+static void check_name(check_t *c, uint32_t link, bool linked)
+{
+    const pxr_name_t *name = pxr_name(c->store, link);
+    uint32_t found = pxr_name_find(c->store, name->workspace, name->kind == PXR_NAME_JOIN,
+                                   name->text, name->len);
+
+    if (linked != (found == link) || name->state != (linked ? NAME_LINKED : NAME_UNLINKED)) {
+        complain(c, "name is not where the index should lead", link);
+    }
+}
+
+static void check_names_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot)
+{
+    for (uint32_t link = slot->names; link != 0;) {
+        const pxr_name_t *name;
+        if (!meet(c, c->names, c->store->segment->names, link, "name met twice")) {
+            return;
+        }
+        name = pxr_name(c->store, link);
+        if (slot->state == SLOT_TAKEN &&
+            (name->slot != slot_link || name->generation != slot->generation)) {
+            complain(c, "name leads to another meeting", link);
+        }
+        check_name(c, link, slot->state == SLOT_TAKEN);
+        link = name->sibling;
+    }
+}
+
+static void check_shares_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot)
+{
+    uint32_t count = 0;
+    uint32_t open = 0;
+    uint32_t present = 0;
+    uint32_t last = 0;
+
+    for (uint32_t link = slot->shares; link != 0; count++) {
+        const pxr_share_slot_t *share;
+        if (!meet(c, c->shares, c->store->segment->shares, link, "share met twice")) {
+            return;
+        }
+        share = pxr_share_slot(c->store, link);
+        if (!share->taken || share->slot != slot_link) {
+            complain(c, "share belongs to another meeting", link);
+        }
+        if (share->share.open && share->share.era == slot->life.era) {
+            open++;
+            present += share->share.present;
+        }
+        last = link;
+        link = share->next;
+    }
+    if (count != slot->share_count || last != slot->share_tail) {
+        complain(c, "list of shares is wrong", slot_link);
+    }
+    if (slot->life.state != PXR_MEETING_ENDED &&
+        (open != slot->life.shares || present != slot->life.present)) {
+        complain(c, "counts of a meeting differ from its shares", slot_link);
+    }
+}
+
+static void check_legs_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot)
+{
+    uint32_t count = 0;
+    uint32_t present = 0;
+    uint32_t previous = 0;
+
+    for (uint32_t link = slot->legs; link != 0; count++) {
+        const pxr_leg_slot_t *leg;
+        if (!meet(c, c->legs, c->store->segment->legs, link, "leg met twice")) {
+            return;
+        }
+        leg = pxr_leg_slot(c->store, link);
+        if (!leg->taken || leg->slot != slot_link || leg->prev != previous) {
+            complain(c, "leg is on a wrong list", link);
+            return;
+        }
+        if (pxr_leg_find(c->store, slot->workspace, leg->leg.uuid, false) == 0) {
+            complain(c, "leg is not in the index", link);
+        }
+        present += pxr_leg_is_over(c->store, leg) ? 0 : leg->leg.present;
+        previous = link;
+        link = leg->next;
+    }
+    if (count != slot->leg_count) {
+        complain(c, "count of legs is wrong", slot_link);
+    }
+    if (slot->life.state != PXR_MEETING_ENDED && present != slot->life.present) {
+        complain(c, "people of a meeting differ from its legs", slot_link);
+    }
+}
+
+static void check_slots(check_t *c)
+{
+    const pxr_segment_t *s = c->store->segment;
+    uint32_t active = 0;
+
+    for (uint32_t link = 1; link <= s->slots; link++) {
+        const pxr_slot_t *slot = pxr_slot(c->store, link);
+        if (slot->state == SLOT_FREE) {
+            continue;
+        }
+        if (slot->state == SLOT_TAKEN && slot->life.state != PXR_MEETING_ENDED) {
+            active++;
+            meet(c, c->slots, s->slots, link, "running meeting is on a queue");
+        }
+        check_chain(c, slot->answer, (size_t)slot->answer_len + slot->tag_len, "block of an answer");
+        check_chain(c, slot->details, slot->details_len, "block of details");
+        check_names_of(c, link, slot);
+        check_shares_of(c, link, slot);
+        check_legs_of(c, link, slot);
+    }
+    if (active != s->root.active) {
+        complain(c, "count of running meetings is wrong", active);
+    }
+}
+
+static void check_slot_queue(check_t *c, const pxr_queue_t *queue, bool resting)
+{
+    uint32_t last = 0;
+
+    for (uint32_t link = queue->head; link != 0; last = link, link = pxr_slot(c->store, link)->next) {
+        const pxr_slot_t *slot;
+        if (!meet(c, c->slots, c->store->segment->slots, link, "queued slot met twice")) {
+            return;
+        }
+        slot = pxr_slot(c->store, link);
+        if ((slot->state == SLOT_RESTING) != resting || slot->state == SLOT_FREE ||
+            slot->life.state != PXR_MEETING_ENDED) {
+            complain(c, "slot is in a wrong queue", link);
+        }
+    }
+    if (last != queue->tail) {
+        complain(c, "tail of a queue is wrong", last);
+    }
+}
+
+static void check_name_queue(check_t *c, const pxr_queue_t *queue, bool linked)
+{
+    uint32_t last = 0;
+
+    for (uint32_t link = queue->head; link != 0;) {
+        if (!meet(c, c->names, c->store->segment->names, link, "queued name met twice")) {
+            return;
+        }
+        check_name(c, link, linked);
+        last = link;
+        link = pxr_name(c->store, link)->sibling;
+    }
+    if (last != queue->tail) {
+        complain(c, "tail of a queue of names is wrong", last);
+    }
+}
+
+static void check_publishers(check_t *c)
+{
+    const pxr_segment_t *s = c->store->segment;
+
+    for (uint32_t i = 0; i < PXR_PUBLISHER_BUCKETS; i++) {
+        for (uint32_t link = s->publisher_buckets[i]; link != 0;) {
+            if (!meet(c, c->publishers, s->publishers, link, "publisher met twice")) {
+                return;
+            }
+            link = pxr_publisher_slot(c->store, link)->next;
+        }
+    }
+}
+
+static void check_all_met(check_t *c, const unsigned char *seen, uint32_t size, const char *what)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        if (seen[i] != 1) {
+            complain(c, what, i + 1);
+            return;
+        }
+    }
+}
+
+pxr_status_t pxr_check_locked(const pxr_store_t *store, char *why, size_t why_size)
+{
+    const pxr_segment_t *s = store->segment;
+    size_t total = (size_t)s->slots + s->names + s->blocks + s->legs + s->shares + s->publishers;
+    unsigned char *seen = calloc(total, 1);
+    check_t c = {.store = store, .why = why, .why_size = why_size};
+
+    why[0] = '\0';
+    if (seen == NULL) {
+        snprintf(why, why_size, "no memory for the check");
+        return PXR_BROKEN;
+    }
+    c.slots = seen;
+    c.names = c.slots + s->slots;
+    c.blocks = c.names + s->names;
+    c.legs = c.blocks + s->blocks;
+    c.shares = c.legs + s->legs;
+    c.publishers = c.shares + s->shares;
+
+    check_free_lists(&c);
+    check_slot_queue(&c, &s->root.ended, false);
+    check_slot_queue(&c, &s->root.resting, true);
+    check_name_queue(&c, &s->root.held, true);
+    check_name_queue(&c, &s->root.resting_names, false);
+    if (!c.broken) {
+        check_slots(&c);
+        check_publishers(&c);
+    }
+    if (!c.broken) {
+        check_all_met(&c, c.slots, s->slots, "slot is on no list");
+        check_all_met(&c, c.names, s->names, "name is on no list");
+        check_all_met(&c, c.blocks, s->blocks, "block is on no list");
+        check_all_met(&c, c.legs, s->legs, "leg is on no list");
+        check_all_met(&c, c.shares, s->shares, "share is on no list");
+        check_all_met(&c, c.publishers, s->publishers, "publisher is on no list");
+    }
+    free(seen);
+    return c.broken ? PXR_BROKEN : PXR_OK;
+}
+
+pxr_status_t pxr_store_check(const pxr_store_t *store, char *why, size_t why_size)
+{
+    pxr_status_t status = pxr_lock(store);
+
+    why[0] = '\0';
+    if (status == PXR_OK) {
+        status = pxr_check_locked(store, why, why_size);
+        pxr_unlock(store);
+    }
+    return status;
+}

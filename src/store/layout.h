@@ -1,0 +1,241 @@
+#ifndef PXR_STORE_LAYOUT_H
+#define PXR_STORE_LAYOUT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "pxr_store.h"
+
+/*
+ * The memory, in this order, each table at an offset that is kept in the segment's head:
+ *
+ *   segment | due | name buckets | meetings | names | blocks | leg buckets | legs | shares |
+ *   publishers
+ *
+ * Everything refers to everything by number. In links the number is one higher, so that 0 means
+ * none and zeroed memory is empty. No pointer is stored.
+ *
+ * Protection: fields marked "frozen" are written while the record is not reachable and never
+ * change until it has been freed and has rested; "word" fields are read without lock and therefore
+ * written as whole words; all others need the lock. Records that are reachable are changed through
+ * the redo log only (tx.h).
+ */
+
+#define PXR_MAGIC UINT64_C(0x5058523153544f52)
+#define PXR_LAYOUT 1
+
+#define PXR_BLOCK_DATA 252
+#define PXR_LOG_BYTES 8192
+#define PXR_PUBLISHER_BUCKETS 2048
+#define PXR_LEG_KEYS (1 + PXR_RELATED_MAX)
+
+/* Physical records for the sizes that the administrator chose: ended meetings stay for a while, and
+ * freed ones rest. */
+#define PXR_SPARE_SLOTS 256
+#define PXR_FREE_SLOTS_WANTED 128
+
+typedef enum { SLOT_FREE, SLOT_TAKEN, SLOT_LEAVING, SLOT_RESTING } pxr_slot_state_t;
+
+typedef struct {
+    uint32_t state;      /* word: pxr_slot_state_t */
+    uint32_t generation; /* word: counts how often the slot was freed */
+    uint32_t workspace;  /* frozen */
+    uint32_t breakouts;  /* frozen */
+    uint32_t next;       /* on the free list, in the ended or in the resting queue */
+    uint32_t names;      /* frozen: list of its names by `sibling` */
+    uint32_t answer;     /* frozen: first block of answer and service tag */
+    uint32_t answer_len; /* frozen */
+    uint32_t tag_len;    /* frozen */
+    uint32_t details;    /* first block */
+    uint32_t details_len;
+    uint32_t legs;
+    uint32_t leg_count;
+    uint32_t shares;
+    uint32_t share_tail;
+    uint32_t share_count;
+    uint64_t room; /* frozen: hash of the room id */
+    pxr_time_t queued_at;
+    _Atomic(int64_t) last_join; /* by pxr_store_note_join() */
+    char id[PXR_MEETING_ID_MAX + 1];       /* frozen */
+    char join_key[PXR_KEY_MAX + 1];        /* frozen */
+    char number[PXR_ALIAS_MAX + 1];        /* frozen */
+    char host_pin[PXR_PIN_MAX + 1];        /* frozen */
+    char guest_pin[PXR_PIN_MAX + 1];       /* frozen */
+    pxr_meeting_t life; /* times of creation frozen; state and flags words */
+} pxr_slot_t;
+
+typedef enum { NAME_FREE, NAME_LINKED, NAME_UNLINKED } pxr_name_state_t;
+
+typedef struct {
+    uint32_t next;    /* word: in its bucket */
+    uint32_t sibling; /* of the same meeting; free list, held or resting queue */
+    uint32_t slot;    /* word: of its meeting, 0 for a number that is kept back */
+    uint32_t generation; /* frozen */
+    uint32_t hash;       /* frozen */
+    uint32_t workspace;  /* frozen */
+    uint32_t state;      /* pxr_name_state_t */
+    uint16_t kind;       /* frozen */
+    uint16_t len;        /* frozen */
+    pxr_time_t until;    /* kept back, or resting, until then */
+    char text[PXR_ALIAS_MAX + 1]; /* frozen */
+} pxr_name_t;
+
+typedef struct {
+    uint32_t next; /* word: in its chain, or on the free list */
+    char data[PXR_BLOCK_DATA];
+} pxr_block_t;
+
+typedef struct {
+    uint32_t taken;
+    uint32_t slot;
+    uint32_t next; /* of the same meeting; free list */
+    uint32_t prev;
+    uint32_t share; /* where it is counted, if leg.attached */
+    uint32_t linked; /* bit i: key i is in the index */
+    uint64_t key;    /* hash of the uuid */
+    uint32_t next_with_key[PXR_LEG_KEYS];
+    uint32_t reserved;
+    pxr_leg_t leg;
+} pxr_leg_slot_t;
+
+typedef struct {
+    uint32_t taken;
+    uint32_t slot;
+    uint32_t next; /* of the same meeting; free list */
+    uint32_t reserved;
+    pxr_share_t share;
+} pxr_share_slot_t;
+
+typedef struct {
+    uint32_t next; /* in its bucket; free list */
+    uint32_t workspace;
+    char node[PXR_NODE_MAX + 1];
+    char user[PXR_USER_MAX + 1];
+    pxr_publisher_t publisher; /* source 0: free */
+} pxr_publisher_slot_t;
+
+typedef struct {
+    uint32_t head;
+    uint32_t tail;
+} pxr_queue_t;
+
+/* Everything about the tables that changes, in one piece so that a transaction can copy it. */
+typedef struct {
+    uint32_t free_slots, free_names, free_blocks, free_legs, free_shares, free_publishers;
+    uint32_t slots_free, names_free, blocks_free, legs_free, shares_free, publishers_free;
+    uint32_t active; /* open and live meetings */
+    uint32_t leg_cursor;
+    pxr_queue_t ended;   /* slots, longest ended first */
+    pxr_queue_t resting; /* slots */
+    pxr_queue_t held;    /* numbers that are kept back */
+    pxr_queue_t resting_names;
+    pxr_time_t last_created;
+    uint64_t repairs;
+    uint64_t resets;
+} pxr_root_t;
+
+typedef struct {
+    uint32_t committed;
+    uint32_t used;
+    char entries[PXR_LOG_BYTES];
+} pxr_log_t;
+
+struct pxr_segment {
+    uint64_t magic;
+    uint32_t layout;
+    uint32_t reserved;
+    uint64_t bytes;
+    pxr_store_sizes_t sizes;
+    pxr_hash_key_t key;
+    uint32_t slots, names, blocks, legs, shares, publishers;
+    uint32_t name_buckets, leg_buckets; /* powers of two */
+    uint64_t due_at, name_buckets_at, slots_at, names_at, blocks_at, leg_buckets_at, legs_at,
+        shares_at, publishers_at;
+
+    _Alignas(64) pthread_mutex_t lock;
+    pthread_mutex_t leader;
+    _Atomic(int32_t) leader_pid;
+    _Atomic(int64_t) ticked_at;
+    _Atomic(int64_t) told_at[PXR_TOPICS];
+    uint64_t told_repairs, told_resets; /* leader only */
+    pxr_root_t root;
+    pxr_log_t log;
+    uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
+    uint32_t workspaces;
+    char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
+    _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];
+};
+
+static inline int64_t *pxr_due(const pxr_store_t *s)
+{
+    return (int64_t *)(void *)(s->base + s->segment->due_at);
+}
+
+static inline uint32_t *pxr_name_buckets(const pxr_store_t *s)
+{
+    return (uint32_t *)(void *)(s->base + s->segment->name_buckets_at);
+}
+
+static inline uint32_t *pxr_leg_buckets(const pxr_store_t *s)
+{
+    return (uint32_t *)(void *)(s->base + s->segment->leg_buckets_at);
+}
+
+/* By link: a number that is one higher than the place. */
+static inline pxr_slot_t *pxr_slot(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_slot_t *)(void *)(s->base + s->segment->slots_at) + (link - 1);
+}
+
+static inline pxr_name_t *pxr_name(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_name_t *)(void *)(s->base + s->segment->names_at) + (link - 1);
+}
+
+static inline pxr_block_t *pxr_block(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_block_t *)(void *)(s->base + s->segment->blocks_at) + (link - 1);
+}
+
+static inline pxr_leg_slot_t *pxr_leg_slot(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_leg_slot_t *)(void *)(s->base + s->segment->legs_at) + (link - 1);
+}
+
+static inline pxr_share_slot_t *pxr_share_slot(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_share_slot_t *)(void *)(s->base + s->segment->shares_at) + (link - 1);
+}
+
+static inline pxr_publisher_slot_t *pxr_publisher_slot(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_publisher_slot_t *)(void *)(s->base + s->segment->publishers_at) + (link - 1);
+}
+
+/* Words that are read without the lock. */
+static inline uint32_t pxr_word(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* Empties all tables; the head and the mutexes stay. With the lock, or before anybody else can see
+ * the memory. */
+void pxr_layout_clear(const pxr_store_t *store);
+
+/* Blocks that a text of `len` bytes takes. */
+static inline uint32_t pxr_blocks_for(size_t len)
+{
+    return (uint32_t)((len + PXR_BLOCK_DATA - 1) / PXR_BLOCK_DATA);
+}
+
+/* Copies a chain of blocks without lock; false where the chain cannot be followed any more. */
+bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out);
+
+/* The 32 bits that the name index uses. `join` keys are a space of their own. */
+uint32_t pxr_name_hash(const pxr_store_t *store, uint32_t workspace, bool join, const char *text,
+                       size_t len);
+
+/* Hash of a text by the segment's key, never 0 unless the text is empty. */
+uint64_t pxr_text_hash(const pxr_store_t *store, const char *text);
+
+#endif

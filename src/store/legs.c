@@ -1,0 +1,220 @@
+#include "legs.h"
+
+#include "names.h"
+
+#include <string.h>
+
+static uint32_t *bucket_of(const pxr_store_t *store, uint64_t key)
+{
+    return &pxr_leg_buckets(store)[(uint32_t)key & (store->segment->leg_buckets - 1)];
+}
+
+/* An index entry is a leg and which of its keys. */
+static uint32_t entry_of(uint32_t link, uint32_t which)
+{
+    return (link - 1) * PXR_LEG_KEYS + which + 1;
+}
+
+static uint32_t leg_of(uint32_t entry)
+{
+    return (entry - 1) / PXR_LEG_KEYS + 1;
+}
+
+static uint32_t which_of(uint32_t entry)
+{
+    return (entry - 1) % PXR_LEG_KEYS;
+}
+
+static uint64_t key_of(const pxr_leg_slot_t *leg, uint32_t which)
+{
+    return which == 0 ? leg->key : leg->leg.related[which - 1];
+}
+
+uint32_t pxr_leg_find(const pxr_store_t *store, uint32_t workspace, const char *uuid, bool related)
+{
+    uint64_t key = pxr_text_hash(store, uuid);
+    uint32_t entry = *bucket_of(store, key);
+    uint32_t relative = 0;
+
+    while (entry != 0) {
+        uint32_t link = leg_of(entry);
+        const pxr_leg_slot_t *leg = pxr_leg_slot(store, link);
+        if (key_of(leg, which_of(entry)) == key &&
+            pxr_slot(store, leg->slot)->workspace == workspace) {
+            if (which_of(entry) != 0) {
+                relative = link;
+            } else if (strcmp(leg->leg.uuid, uuid) == 0) {
+                return link;
+            }
+        }
+        entry = leg->next_with_key[which_of(entry)];
+    }
+    return related ? relative : 0;
+}
+
+static void link_key(pxr_tx_t *tx, uint32_t link, uint32_t which, uint64_t key)
+{
+    pxr_leg_slot_t *leg = pxr_leg_slot(tx->store, link);
+    uint32_t *bucket = bucket_of(tx->store, key);
+
+    pxr_tx_put_word(tx, &leg->next_with_key[which], pxr_tx_word(tx, bucket));
+    pxr_tx_put_word(tx, bucket, entry_of(link, which));
+    pxr_tx_put_word(tx, &leg->linked, pxr_tx_word(tx, &leg->linked) | 1u << which);
+}
+
+static void unlink_key(pxr_tx_t *tx, uint32_t link, uint32_t which)
+{
+    pxr_leg_slot_t *leg = pxr_leg_slot(tx->store, link);
+    uint32_t *from = bucket_of(tx->store, key_of(leg, which));
+    uint32_t entry = entry_of(link, which);
+    uint32_t at;
+
+    while ((at = pxr_tx_word(tx, from)) != entry && at != 0) {
+        from = &pxr_leg_slot(tx->store, leg_of(at))->next_with_key[which_of(at)];
+    }
+    if (at == entry) {
+        pxr_tx_put_word(tx, from, pxr_tx_word(tx, &leg->next_with_key[which]));
+    }
+    pxr_tx_put_word(tx, &leg->linked, pxr_tx_word(tx, &leg->linked) & ~(1u << which));
+}
+
+uint32_t pxr_leg_new(pxr_tx_t *tx, uint32_t slot_link, const char *uuid)
+{
+    pxr_slot_t *slot = pxr_slot(tx->store, slot_link);
+    uint32_t link = tx->root.free_legs;
+    pxr_leg_slot_t *leg;
+    uint32_t head;
+
+    if (link == 0) {
+        return 0;
+    }
+    leg = pxr_leg_slot(tx->store, link);
+    tx->root.free_legs = leg->next;
+    tx->root.legs_free--;
+    /* Not reachable yet; `next` is still the free list's. */
+    leg->key = pxr_text_hash(tx->store, uuid);
+    memset(&leg->leg, 0, sizeof(leg->leg));
+    head = pxr_tx_word(tx, &slot->legs);
+    pxr_tx_put_word(tx, &leg->taken, 1);
+    pxr_tx_put_word(tx, &leg->slot, slot_link);
+    pxr_tx_put_word(tx, &leg->share, 0);
+    pxr_tx_put_word(tx, &leg->prev, 0);
+    pxr_tx_put_word(tx, &leg->next, head);
+    if (head != 0) {
+        pxr_tx_put_word(tx, &pxr_leg_slot(tx->store, head)->prev, link);
+    }
+    pxr_tx_put_word(tx, &slot->legs, link);
+    pxr_tx_put_word(tx, &slot->leg_count, pxr_tx_word(tx, &slot->leg_count) + 1);
+    link_key(tx, link, 0, leg->key);
+    return link;
+}
+
+void pxr_leg_put(pxr_tx_t *tx, uint32_t link, uint32_t share, const pxr_leg_t *leg)
+{
+    pxr_leg_slot_t *slot = pxr_leg_slot(tx->store, link);
+
+    for (uint32_t which = 1; which < PXR_LEG_KEYS; which++) {
+        uint64_t key = leg->related[which - 1];
+        if (key_of(slot, which) == key) {
+            continue;
+        }
+        if (pxr_tx_word(tx, &slot->linked) & 1u << which) {
+            unlink_key(tx, link, which);
+        }
+        if (key != 0) {
+            link_key(tx, link, which, key);
+        }
+    }
+    pxr_tx_put(tx, &slot->leg, leg, sizeof(*leg));
+    pxr_tx_put_word(tx, &slot->share, share);
+}
+
+void pxr_leg_free(pxr_tx_t *tx, uint32_t link)
+{
+    pxr_leg_slot_t *leg = pxr_leg_slot(tx->store, link);
+    pxr_slot_t *slot = pxr_slot(tx->store, leg->slot);
+
+    for (uint32_t which = 0; which < PXR_LEG_KEYS; which++) {
+        if (leg->linked & 1u << which) {
+            unlink_key(tx, link, which);
+        }
+    }
+    if (leg->prev != 0) {
+        pxr_tx_put_word(tx, &pxr_leg_slot(tx->store, leg->prev)->next, leg->next);
+    } else {
+        pxr_tx_put_word(tx, &slot->legs, leg->next);
+    }
+    if (leg->next != 0) {
+        pxr_tx_put_word(tx, &pxr_leg_slot(tx->store, leg->next)->prev, leg->prev);
+    }
+    pxr_tx_put_word(tx, &slot->leg_count, slot->leg_count - 1);
+    pxr_tx_put_word(tx, &leg->taken, 0);
+    pxr_tx_put_word(tx, &leg->slot, 0);
+    pxr_tx_put_word(tx, &leg->next, tx->root.free_legs);
+    tx->root.free_legs = link;
+    tx->root.legs_free++;
+}
+
+bool pxr_leg_is_over(const pxr_store_t *store, const pxr_leg_slot_t *leg)
+{
+    const pxr_slot_t *slot = pxr_slot(store, leg->slot);
+    const pxr_share_t *share;
+
+    if (leg->leg.closed || leg->share == 0 || slot->life.state == PXR_MEETING_ENDED) {
+        return true;
+    }
+    share = &pxr_share_slot(store, leg->share)->share;
+    return share->era != slot->life.era || !pxr_leg_is_in(&leg->leg, share);
+}
+
+pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, bool gone, pxr_time_t now)
+{
+    pxr_leg_slot_t *leg = pxr_leg_slot(store, link);
+    pxr_slot_t *slot = pxr_slot(store, leg->slot);
+    uint32_t share = leg->share;
+    pxr_scene_t scene;
+    unsigned changed;
+    pxr_tx_t tx;
+
+    memset(&scene, 0, sizeof(scene));
+    scene.meeting = slot->life;
+    scene.leg = leg->leg;
+    if (share != 0) {
+        scene.share = pxr_share_slot(store, share)->share;
+    }
+    changed = pxr_leg_drop(&scene, now);
+    pxr_tx_begin(&tx, store);
+    if (changed & PXR_CHANGED_SHARE) {
+        pxr_tx_put(&tx, &pxr_share_slot(store, share)->share, &scene.share, sizeof(scene.share));
+    }
+    if (changed & PXR_CHANGED_MEETING) {
+        pxr_slot_put_life(&tx, leg->slot, &scene.meeting, now);
+    }
+    pxr_leg_put(&tx, link, 0, &scene.leg);
+    if (gone) {
+        pxr_leg_free(&tx, link);
+    }
+    return pxr_tx_commit(&tx);
+}
+
+uint32_t pxr_legs_reclaim(const pxr_store_t *store, uint32_t most, pxr_time_t now)
+{
+    pxr_segment_t *s = store->segment;
+    uint32_t freed = 0;
+    uint32_t cursor = s->root.leg_cursor;
+
+    for (uint32_t i = 0; i < most && i < s->legs; i++) {
+        pxr_leg_slot_t *leg;
+        cursor = cursor % s->legs + 1;
+        leg = pxr_leg_slot(store, cursor);
+        if (leg->taken && pxr_leg_is_over(store, leg) &&
+            leg->leg.heard_at + PXR_LEFT_KEEP_SHORT < now) {
+            pxr_tx_t tx;
+            pxr_tx_begin(&tx, store);
+            tx.root.leg_cursor = cursor;
+            pxr_leg_free(&tx, cursor);
+            freed += pxr_tx_commit(&tx) == PXR_OK;
+        }
+    }
+    return freed;
+}

@@ -1,0 +1,32 @@
+#ifndef PXR_STORE_LEGS_H
+#define PXR_STORE_LEGS_H
+
+#include "tx.h"
+
+/* Call legs: their index by uuid, and their lists by meeting. With the lock held. */
+
+/* The leg with this uuid in the workspace, or one that names it as related; 0 where there is
+ * none. */
+uint32_t pxr_leg_find(const pxr_store_t *store, uint32_t workspace, const char *uuid, bool related);
+
+/* Takes a free leg and enters it for the meeting; 0 where none is free. */
+uint32_t pxr_leg_new(pxr_tx_t *tx, uint32_t slot, const char *uuid);
+
+/* Writes the leg back and brings the index up to date with its related uuids. */
+void pxr_leg_put(pxr_tx_t *tx, uint32_t link, uint32_t share, const pxr_leg_t *leg);
+
+/* Takes the leg out of index and meeting and puts it on the free list. It must not be counted in
+ * any share. */
+void pxr_leg_free(pxr_tx_t *tx, uint32_t link);
+
+/* Loads what pxr_leg_drop() needs, carries it out and frees the leg where `gone`. */
+pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, bool gone, pxr_time_t now);
+
+/* Frees legs that left at least PXR_LEFT_KEEP_SHORT ago, looking at no more than `most` of them.
+ * Returns how many. */
+uint32_t pxr_legs_reclaim(const pxr_store_t *store, uint32_t most, pxr_time_t now);
+
+/* Whether the leg counts for nothing any more, and since when that is known. */
+bool pxr_leg_is_over(const pxr_store_t *store, const pxr_leg_slot_t *leg);
+
+#endif
