@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+"""Runs every test and closes with one line `N passed, N failed`.
+
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized); without any,
+all run. The parts that use the processor little run two at a time.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+BUILD = TOP / "build"
+PYTHON = sys.executable
+TIME_LIMIT = 1500  # seconds for one part; far more than any needs
+
+
+def run(command, **environment):
+    """Returns exit status and everything that was printed."""
+    done = subprocess.run(command, cwd=TOP, env={**os.environ, **environment}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT,
+                          errors="replace")
+    return done.returncode, done.stdout
+
+
+def count(pattern, text):
+    return sum(int(number) for number in re.findall(pattern, text, re.M))
+
+
+def lint():
+    status, text = run([PYTHON, "test/lint/lint.py"])
+    passed, failed = re.findall(r"^lint: (\d+) passed, (\d+) failed$", text, re.M)[0]
+    return int(passed), int(failed) or int(status != 0), text
+
+
+def unit():
+    passed = failed = 0
+    texts = []
+    programs = sorted(path for path in (BUILD / "unit").glob("test_*") if path.suffix == "")
+    if not programs:
+        return 0, 1, "no unit test was built"
+    for program in programs:
+        status, text = run([str(program)], ASAN_OPTIONS="detect_leaks=1")
+        good = count(r"^\[  PASSED  \] (\d+) test", text)
+        bad = count(r"^\[  FAILED  \] (\d+) test", text)
+        passed += good
+        failed += bad or int(status != 0)
+        if status != 0:
+            texts.append(f"{program.name}:\n{text}")
+    return passed, failed, "\n".join(texts)
+
+
+def play():
+    status, text = run([PYTHON, "test/run/play.py", "--once", "--port", str(free_port())])
+    return int(status == 0), int(status != 0), text
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def integration(name, mpm, arguments=(), **environment):
+    report = BUILD / f"pytest-{name}.xml"
+    report.unlink(missing_ok=True)
+    status, text = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short",
+                        f"--junitxml={report}", "test/integration", *arguments],
+                       PXR_MPM=mpm, PYTHONDONTWRITEBYTECODE="1", **environment)
+    if not report.exists():
+        return 0, 1, text
+    suite = xml.parse(report).getroot().find("testsuite")
+    total, skipped = int(suite.get("tests")), int(suite.get("skipped"))
+    failed = int(suite.get("failures")) + int(suite.get("errors"))
+    passed = max(0, total - skipped - failed)
+    return passed, failed or int(status != 0), text
+
+
+def sanitized():
+    """The integration tests with the instrumented module. Leaks are the business of httpd's pools;
+    the unit tests look for ours."""
+    library = subprocess.run([os.environ.get("CC", "cc"), "-print-file-name=libasan.so"],
+                             capture_output=True, text=True, check=True).stdout.strip()
+    return integration("sanitized", "event", ("-m", "not slow"),
+                       PXR_MODULE=str(BUILD / "sanitized" / "mod_pexip_rc.so"),
+                       PXR_PRELOAD=library,
+                       ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:handle_abort=0",
+                       UBSAN_OPTIONS="print_stacktrace=1")
+
+
+PARTS = {
+    "lint": lint,
+    "unit": unit,
+    "play": play,
+    "event": lambda: integration("event", "event"),
+    "worker": lambda: integration("worker", "worker"),
+    "prefork": lambda: integration("prefork", "prefork"),
+    "sanitized": sanitized,
+}
+
+
+def one_part(name):
+    began = time.monotonic()
+    try:
+        passed, failed, text = PARTS[name]()
+    except subprocess.TimeoutExpired as late:
+        passed, failed, text = 0, 1, f"{late.stdout or ''}\ntook longer than {TIME_LIMIT} s"
+    line = f"{name:<10} {passed} passed, {failed} failed in {time.monotonic() - began:.0f} s"
+    return passed, failed, line, text
+
+
+def main():
+    names = sys.argv[1:] or list(PARTS)
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        sys.exit(f"there is no part {', '.join(unknown)}; parts are {', '.join(PARTS)}")
+    passed = failed = 0
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for good, bad, line, text in pool.map(one_part, names):
+            if bad:
+                print(text)
+            print(f"-- {line}", flush=True)
+            passed += good
+            failed += bad
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
