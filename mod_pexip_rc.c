@@ -25,13 +25,12 @@ static void register_hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(pexip_rc) = {
-    STANDARD20_MODULE_STUFF,
-    pxr_create_dir_conf,
-    pxr_merge_dir_conf,
-    pxr_create_server_conf,
-    pxr_merge_server_conf,
-    pxr_directives,
-    register_hooks,
+    STANDARD20_MODULE_STUFF, pxr_create_dir_conf, /* create a record for a directory section */
+    pxr_merge_dir_conf,                           /* merge two of them */
+    pxr_create_server_conf,                       /* create a record for a server */
+    pxr_merge_server_conf, /* merge the main server's into a virtual host's */
+    pxr_directives,        /* configuration directives */
+    register_hooks,        /* hooks */
 #ifdef AP_MODULE_FLAG_NONE
     AP_MODULE_FLAG_NONE,
 #endif

@@ -84,6 +84,9 @@ const char *pxr_role_name(pxr_role_t role);
 /* Whether the event speaks of a leg (call) of a conference. */
 bool pxr_event_is_about_leg(pxr_event_kind_t kind);
 
+/* Whether it only tells that a publisher begins, changes or stops. */
+bool pxr_event_is_about_sink(pxr_event_kind_t kind);
+
 /* Splits `<meeting>_breakout_<uuid>`: returns the length of the meeting's name and sets `breakout`
  * to the uuid inside `conference`, or to NULL. */
 size_t pxr_event_meeting_name(const char *conference, const char **breakout);
@@ -142,7 +145,7 @@ typedef struct {
     uint8_t present;  /* as what it was counted there */
     uint8_t service, role, has_media, is_streaming, quality;
     uint8_t worst_quality;
-    uint32_t epoch; /* of its share */
+    uint32_t epoch;        /* of its share */
     uint64_t conversation; /* hash, 0: none */
     uint64_t related[PXR_RELATED_MAX];
     pxr_time_t connected_at; /* by the node's clock */

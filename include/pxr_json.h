@@ -58,8 +58,7 @@ typedef struct {
     bool mute_camera;
 } pxr_link_request_t;
 
-pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out,
-                                pxr_buf_t *why);
+pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out, pxr_buf_t *why);
 
 /* The functions below return text that the caller releases with pxr_json_text_free(), or NULL where
  * memory ran out. */

@@ -48,7 +48,8 @@
 #define PXR_ANSWER_MAX 8192
 #define PXR_OPTIONS_MAX 32
 #define PXR_UUID_MAX 64
-/* Between the name of a meeting and the uuid of one of its breakout rooms (policy reference 3.8). */
+/* Between the name of a meeting and the uuid of one of its breakout rooms (policy reference 3.8).
+ */
 #define PXR_BREAKOUT_MARK "_breakout_"
 
 /* Packed title, room, creator and discussion of one meeting. */

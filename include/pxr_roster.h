@@ -28,8 +28,8 @@ typedef struct {
 /* Groups the legs that are counted at present into people, in the order of their arrival, and
  * writes at most `max` of them. Returns how many people there are. `index` is scratch space of
  * pxr_roster_index_size(count) entries. Any thread. */
-size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index, pxr_person_t *people,
-                         size_t max);
+size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index,
+                         pxr_person_t *people, size_t max);
 
 size_t pxr_roster_index_size(size_t count);
 

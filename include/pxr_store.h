@@ -210,8 +210,8 @@ typedef struct {
 typedef struct {
     pxr_fill_t meetings; /* open and live; size is PexipRCMaxMeetings */
     pxr_fill_t slots, names, blocks, legs, shares, publishers;
-    uint64_t repairs; /* times a process died inside the lock */
-    uint64_t resets;  /* times the working set had to be emptied */
+    uint64_t repairs;   /* times a process died inside the lock */
+    uint64_t resets;    /* times the working set had to be emptied */
     int32_t leader_pid; /* 0: none */
     pxr_time_t ticked_at;
 } pxr_store_health_t;
@@ -224,8 +224,7 @@ typedef struct {
     uint32_t present; /* legs that are evidence of people */
 } pxr_workspace_numbers_t;
 
-void pxr_store_numbers(const pxr_store_t *store, uint32_t workspace,
-                       pxr_workspace_numbers_t *out);
+void pxr_store_numbers(const pxr_store_t *store, uint32_t workspace, pxr_workspace_numbers_t *out);
 
 /* One Conferencing Node as this workspace heard it. */
 typedef struct {

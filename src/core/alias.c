@@ -6,8 +6,8 @@
 #include "pxr_text.h"
 
 /* Schemes in which a Conferencing Node may hand on an alias (policy reference 10.1). */
-static const char *const schemes[] = {"sip:", "sips:", "h323:", "h323s:", "tel:", "mssip:",
-                                      "teams:", "rtmp:", "pexip:"};
+static const char *const schemes[] = {
+    "sip:", "sips:", "h323:", "h323s:", "tel:", "mssip:", "teams:", "rtmp:", "pexip:"};
 
 static void skip_scheme(const char **text, size_t *len)
 {

@@ -25,19 +25,20 @@ static const word_t kinds[] = {
 };
 
 static const word_t services[] = {
-    {"conference", PXR_SERVICE_ROOM},           {"lecture", PXR_SERVICE_ROOM},
-    {"gateway", PXR_SERVICE_ROOM},              {"connecting", PXR_SERVICE_JOINING},
-    {"ivr", PXR_SERVICE_JOINING},               {"two_stage_dialing", PXR_SERVICE_JOINING},
-    {"waiting_room", PXR_SERVICE_JOINING},      {"test_call", PXR_SERVICE_OTHER},
+    {"conference", PXR_SERVICE_ROOM},      {"lecture", PXR_SERVICE_ROOM},
+    {"gateway", PXR_SERVICE_ROOM},         {"connecting", PXR_SERVICE_JOINING},
+    {"ivr", PXR_SERVICE_JOINING},          {"two_stage_dialing", PXR_SERVICE_JOINING},
+    {"waiting_room", PXR_SERVICE_JOINING}, {"test_call", PXR_SERVICE_OTHER},
     {"media_playback", PXR_SERVICE_OTHER},
 };
 
 static const word_t roles[] = {
     {"chair", PXR_ROLE_HOST}, {"host", PXR_ROLE_HOST}, {"guest", PXR_ROLE_GUEST}};
 
-static const word_t qualities[] = {
-    {"1_good", PXR_QUALITY_GOOD}, {"2_ok", PXR_QUALITY_OK}, {"3_bad", PXR_QUALITY_BAD},
-    {"4_terrible", PXR_QUALITY_TERRIBLE}};
+static const word_t qualities[] = {{"1_good", PXR_QUALITY_GOOD},
+                                   {"2_ok", PXR_QUALITY_OK},
+                                   {"3_bad", PXR_QUALITY_BAD},
+                                   {"4_terrible", PXR_QUALITY_TERRIBLE}};
 
 static int look_up(const word_t *words, size_t count, const char *name, int otherwise)
 {
@@ -100,6 +101,12 @@ bool pxr_event_is_about_leg(pxr_event_kind_t kind)
 {
     return kind == PXR_EVENT_CONNECTED || kind == PXR_EVENT_UPDATED ||
            kind == PXR_EVENT_DISCONNECTED;
+}
+
+bool pxr_event_is_about_sink(pxr_event_kind_t kind)
+{
+    return kind == PXR_EVENT_SINK_STARTED || kind == PXR_EVENT_SINK_UPDATED ||
+           kind == PXR_EVENT_SINK_STOPPED;
 }
 
 size_t pxr_event_meeting_name(const char *conference, const char **breakout)

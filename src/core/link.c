@@ -46,7 +46,8 @@ static bool is_path_char(char c)
 static bool is_loopback(const char *host, size_t len)
 {
     return pxr_equal_nocase(host, len, "localhost", 9) ||
-           (len > 4 && strncmp(host, "127.", 4) == 0) || (len == 5 && strncmp(host, "[::1]", 5) == 0);
+           (len > 4 && strncmp(host, "127.", 4) == 0) ||
+           (len == 5 && strncmp(host, "[::1]", 5) == 0);
 }
 
 /* Length of the host at `text`, brackets of an IPv6 address included; 0 where there is none. */
@@ -136,7 +137,8 @@ pxr_status_t pxr_link_check_url(const char *text, bool allow_http, bool allow_pa
     }
     for (size_t i = 0; i < path_len; i++) {
         if (!is_path_char(text[i])) {
-            *why = "has a character in its path that is not allowed there, or a query or a fragment";
+            *why =
+                "has a character in its path that is not allowed there, or a query or a fragment";
             return PXR_INVALID;
         }
     }

@@ -98,8 +98,8 @@ static void end(pxr_meeting_t *m, pxr_time_t now)
     m->inferred = m->shares > 0;
     /* The nodes know best when it was over, but their clocks may run ahead of ours. */
     m->ended_at = m->last_end != 0 && m->started_at != 0 ? earlier(m->last_end, now)
-                  : m->empty_since != 0                   ? m->empty_since
-                                                          : now;
+                  : m->empty_since != 0                  ? m->empty_since
+                                                         : now;
     m->ended_at = later(m->ended_at, m->started_at);
     m->shares = 0;
     m->present = 0;

@@ -224,7 +224,8 @@ pxr_status_t pxr_answer_check(const pxr_answer_settings_t *settings, pxr_buf_t *
 
     if (direct != NULL && strcmp(direct, "never") != 0 &&
         pxr_option_is_true(settings, "breakout_rooms")) {
-        pxr_buf_puts(why, "breakout_rooms true and direct_media other than never exclude each other");
+        pxr_buf_puts(why,
+                     "breakout_rooms true and direct_media other than never exclude each other");
         return PXR_INVALID;
     }
     /* A quotation mark takes two bytes in JSON; the control characters that would take six never

@@ -8,9 +8,10 @@
 
 const char pxr_answer_not_ours[] = "{\"status\":\"fail\",\"action\":\"continue\",\"result\":{}}";
 
-/* Triggers that ask without anybody joining (policy reference 10.2). One source spells lrq "irq". */
-static const char *const probes[] = {"options", "subscribe", "lrq", "irq", "arq",
-                                     "web_avatar_fetch"};
+/* Triggers that ask without anybody joining (policy reference 10.2). One source spells lrq "irq".
+ */
+static const char *const probes[] = {"options", "subscribe", "lrq",
+                                     "irq",     "arq",       "web_avatar_fetch"};
 
 pxr_status_t pxr_pin_check(const char *pin, pxr_buf_t *why)
 {
@@ -88,8 +89,8 @@ pxr_status_t pxr_answer_render(const pxr_answer_settings_t *settings,
     pxr_buf_init(&why, sentence, sizeof(sentence));
     if (!pxr_layout_known(settings->view) || settings->service_tag[0] == '\0' ||
         strlen(settings->service_tag) > PXR_PEXIP_TEXT_MAX ||
-        (settings->theme != NULL && (settings->theme[0] == '\0' ||
-                                     strlen(settings->theme) > PXR_PEXIP_TEXT_MAX)) ||
+        (settings->theme != NULL &&
+         (settings->theme[0] == '\0' || strlen(settings->theme) > PXR_PEXIP_TEXT_MAX)) ||
         !pxr_meeting_id_valid(meeting->name, strlen(meeting->name)) ||
         (pins ? pxr_pins_check(meeting->host_pin, meeting->guest_pin, &why) != PXR_OK
               : meeting->guest_pin[0] != '\0')) {
@@ -220,7 +221,8 @@ void pxr_policy_request_read(const char *query, size_t len, pxr_policy_request_t
         [TRIGGER] = {.name = "trigger", .value = trigger, .size = sizeof(trigger)},
         [SERVICE] = {.name = "service_name", .value = service, .size = sizeof(service)},
         [UNIQUE] = {.name = "unique_service_name", .value = unique, .size = sizeof(unique)},
-        [BREAKOUT] = {.name = "breakout_uuid", .value = out->breakout,
+        [BREAKOUT] = {.name = "breakout_uuid",
+                      .value = out->breakout,
                       .size = sizeof(out->breakout)},
     };
 

@@ -96,8 +96,8 @@ static void add_leg(pxr_person_t *person, const pxr_leg_t *leg)
     }
 }
 
-size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index, pxr_person_t *people,
-                         size_t max)
+size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index,
+                         pxr_person_t *people, size_t max)
 {
     size_t size = pxr_roster_index_size(count);
     size_t persons = 0;
@@ -126,9 +126,10 @@ size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index, 
         if (root == i) {
             legs[i].person = persons++;
             if (legs[i].person < max) {
-                people[legs[i].person] =
-                    (pxr_person_t){.id = legs[i].leg.uuid, .name = "", .protocol = "",
-                                   .connected_at = legs[i].leg.connected_at};
+                people[legs[i].person] = (pxr_person_t){.id = legs[i].leg.uuid,
+                                                        .name = "",
+                                                        .protocol = "",
+                                                        .connected_at = legs[i].leg.connected_at};
             }
         }
         if (legs[root].person < max) {

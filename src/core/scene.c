@@ -352,8 +352,7 @@ bool pxr_leg_lost(const pxr_leg_t *leg, pxr_time_t run, pxr_time_t now)
     if (leg->heard_at + PXR_LEG_SILENCE < now) {
         return true;
     }
-    return run > leg->order.run && run + PXR_LEG_SILENCE_RESTARTED < now &&
-           leg->heard_at < run;
+    return run > leg->order.run && run + PXR_LEG_SILENCE_RESTARTED < now && leg->heard_at < run;
 }
 
 unsigned pxr_leg_drop(pxr_scene_t *scene, pxr_time_t now)

@@ -151,8 +151,8 @@ bool pxr_duration_parse(const char *text, int64_t *out)
         const char *name;
         int64_t unit;
     } units[] = {
-        {"", SECOND},         {"s", SECOND},          {"ms", SECOND / 1000},  {"m", 60 * SECOND},
-        {"mi", 60 * SECOND},  {"min", 60 * SECOND},   {"h", 3600 * SECOND},   {"d", 86400 * SECOND},
+        {"", SECOND},        {"s", SECOND},        {"ms", SECOND / 1000}, {"m", 60 * SECOND},
+        {"mi", 60 * SECOND}, {"min", 60 * SECOND}, {"h", 3600 * SECOND},  {"d", 86400 * SECOND},
     };
     int64_t value = 0;
     const char *at = text;

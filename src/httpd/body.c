@@ -87,8 +87,8 @@ int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len)
         return HTTP_SERVICE_UNAVAILABLE;
     }
     while (!end) {
-        apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ,
-                                         65536);
+        apr_status_t rv =
+            ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, 65536);
         int status = rv == APR_SUCCESS ? take(memory, bb, max, &end)
                                        : ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
         apr_brigade_cleanup(bb);

@@ -82,8 +82,9 @@ static void contradict(check_t *c, const char *name, const char *site, const cha
                        const char *a_place, const char *b, const char *b_place)
 {
     fail(c, name,
-         apr_psprintf(c->pool, "'%s' contradicts '%s' (%s) for the same workspace %s, must be the "
-                               "same in all its virtual hosts",
+         apr_psprintf(c->pool,
+                      "'%s' contradicts '%s' (%s) for the same workspace %s, must be the "
+                      "same in all its virtual hosts",
                       b, a, a_place, site),
          b_place);
 }
@@ -178,8 +179,8 @@ static void read_credentials(check_t *c, draft_t *draft)
     pxr_workspace_t *w = &draft->workspace;
     const char *place = draft->settings.place[PXR_SET_CREDENTIALS];
     int too_open = 0;
-    const char *why = pxr_read_two_lines(c->pool, w->credentials_file, &w->user, &w->secret,
-                                         &too_open);
+    const char *why =
+        pxr_read_two_lines(c->pool, w->credentials_file, &w->user, &w->secret, &too_open);
 
     if (why == NULL && (strchr(w->user, ':') != NULL || strlen(w->user) > PXR_USER_MAX ||
                         strlen(w->secret) > PXR_SECRET_MAX)) {

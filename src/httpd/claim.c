@@ -70,7 +70,8 @@ int pxr_map_to_storage(request_rec *r)
     return ap_get_module_config(r->request_config, &pexip_rc_module) != NULL ? OK : DECLINED;
 }
 
-/* Where `marker` ends at `path`, any '/' in it standing for one or more; NULL if it is not there. */
+/* Where `marker` ends at `path`, any '/' in it standing for one or more; NULL if it is not there.
+ */
 static const char *match(const char *path, const char *marker)
 {
     for (; *marker != '\0'; marker++) {
@@ -112,8 +113,8 @@ static bool is_protected(request_rec *r)
     }
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 102)
     if (ap_ssl_conn_is_ssl(r->connection)) {
-        const char *verified = ap_ssl_var_lookup(r->pool, r->server, r->connection, r,
-                                                 "SSL_CLIENT_VERIFY");
+        const char *verified =
+            ap_ssl_var_lookup(r->pool, r->server, r->connection, r, "SSL_CLIENT_VERIFY");
         return verified != NULL && strcmp(verified, "SUCCESS") == 0;
     }
 #endif
@@ -123,8 +124,8 @@ static bool is_protected(request_rec *r)
 int pxr_handle(request_rec *r)
 {
     const endpoint_t *endpoint = endpoint_named(r->handler);
-    const pxr_server_conf_t *conf = ap_get_module_config(r->server->module_config,
-                                                         &pexip_rc_module);
+    const pxr_server_conf_t *conf =
+        ap_get_module_config(r->server->module_config, &pexip_rc_module);
     pxr_call_t call;
 
     if (endpoint == NULL) {

@@ -4,7 +4,6 @@
 
 pxr_global_conf_t pxr_global;
 
-
 static const char *const names[PXR_SETTINGS] = {
     [PXR_SET_BASE_URL] = PXR_D_BASE_URL,
     [PXR_SET_SITE_URL] = PXR_D_SITE_URL,
@@ -124,8 +123,9 @@ static const char *set_anonymous(cmd_parms *cmd, void *dir, int flag)
     const char *why = ap_check_cmd_context(cmd, NOT_IN_HTACCESS);
 
     if (why == NULL && cmd->path == NULL) {
-        return apr_psprintf(cmd->pool, "%s: belongs into a <Location> section that is guarded by "
-                                       "Require",
+        return apr_psprintf(cmd->pool,
+                            "%s: belongs into a <Location> section that is guarded by "
+                            "Require",
                             cmd->cmd->name);
     }
     conf->allow_anonymous = flag;
@@ -144,7 +144,8 @@ static const char *set_state_dir(cmd_parms *cmd, void *dir, const char *value)
         return why;
     }
     pxr_global.state_dir = ap_server_root_relative(cmd->pool, value);
-    return pxr_global.state_dir != NULL ? NULL : complain(cmd, value, "is a path that cannot be used");
+    return pxr_global.state_dir != NULL ? NULL
+                                        : complain(cmd, value, "is a path that cannot be used");
 }
 
 static const char *set_size(cmd_parms *cmd, void *dir, const char *value)
@@ -162,9 +163,9 @@ static const char *set_size(cmd_parms *cmd, void *dir, const char *value)
     errno = 0;
     number = apr_strtoi64(value, &end, 10);
     if (errno != 0 || *end != '\0' || end == value || number < 1 || number > most) {
-        return complain(cmd, value,
-                        apr_psprintf(cmd->pool, "must be a whole number from 1 to %" APR_INT64_T_FMT,
-                                     most));
+        return complain(
+            cmd, value,
+            apr_psprintf(cmd->pool, "must be a whole number from 1 to %" APR_INT64_T_FMT, most));
     }
     if (meetings) {
         pxr_global.sizes.meetings = (uint32_t)number;

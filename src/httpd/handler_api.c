@@ -23,9 +23,14 @@ static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int
         return pxr_reply_status(r, result);
     }
     if (status == HTTP_CREATED) {
+        size_t len = strlen(r->uri);
+        while (len > 1 && r->uri[len - 1] == '/') {
+            len--;
+        }
         apr_table_setn(r->headers_out, "Location",
-                       apr_pstrcat(r->pool, ap_construct_url(r->pool, r->uri, r), "/", view.id,
-                                   NULL));
+                       ap_construct_url(r->pool,
+                                        apr_psprintf(r->pool, "%.*s/%s", (int)len, r->uri, view.id),
+                                        r));
     }
     reply = pxr_reply_json(r, status, pxr_json_write_meeting(&view, w->join_prefix));
     pxr_view_release(&view);
@@ -93,12 +98,12 @@ static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t 
     if (status == PXR_FULL || status == PXR_INVALID) {
         pxr_store_count(call->store, call->workspace->number, PXR_COUNT_REFUSED_FULL, 1);
         if (pxr_store_may_tell(call->store, PXR_TOPIC_FULL, r->request_time)) {
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                          status == PXR_FULL
-                              ? "a meeting was refused because the working set is full: raise "
-                                PXR_D_MEETINGS
-                              : "a meeting was refused because no numeric alias is free: give "
-                                PXR_D_NUMBER " more digits");
+            ap_log_rerror(
+                APLOG_MARK, APLOG_ERR, 0, r,
+                status == PXR_FULL
+                    ? "a meeting was refused because the working set is full: raise " PXR_D_MEETINGS
+                    : "a meeting was refused because no numeric alias is free: give " PXR_D_NUMBER
+                      " more digits");
         }
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
                                  status == PXR_FULL ? "there is no room for another meeting"
@@ -374,8 +379,8 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
 
 static int delete_meeting(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
 {
-    pxr_status_t status = pxr_store_close(call->store, call->workspace->number, found->ref,
-                                          pxr_time_now());
+    pxr_status_t status =
+        pxr_store_close(call->store, call->workspace->number, found->ref, pxr_time_now());
 
     return status == PXR_OK ? pxr_reply_empty(r, HTTP_NO_CONTENT) : pxr_reply_status(r, status);
 }

@@ -19,8 +19,8 @@ static bool take_event(void *context, const pxr_event_t *event)
 {
     delivery_t *d = context;
     unsigned changed = 0;
-    pxr_status_t status = pxr_store_event(d->call->store, d->call->workspace->number, d->user, event,
-                                          d->now, &changed);
+    pxr_status_t status = pxr_store_event(d->call->store, d->call->workspace->number, d->user,
+                                          event, d->now, &changed);
 
     d->events++;
     switch (status) {
@@ -39,10 +39,12 @@ static bool take_event(void *context, const pxr_event_t *event)
         d->locked = true;
         return false;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, d->r, "%s of node %s, seq %" APR_UINT64_T_FMT ": %s%s",
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, d->r,
+                  "%s of node %s, seq %" APR_UINT64_T_FMT ": %s%s",
                   pxr_event_kind_name(event->kind), event->node, (apr_uint64_t)event->seq,
-                  status == PXR_MISSING ? "not of our meetings" : status == PXR_OK ? "taken"
-                                                              : "cannot be used",
+                  status == PXR_MISSING ? "not of our meetings"
+                  : status == PXR_OK    ? "taken"
+                                        : "cannot be used",
                   status == PXR_OK && changed == 0 ? ", changes nothing" : "");
     return true;
 }
@@ -58,19 +60,17 @@ static void count(const delivery_t *d)
     if (d->dropped > 0) {
         pxr_store_count(store, workspace, PXR_COUNT_EVENTS_DROPPED, d->dropped);
         if (pxr_store_may_tell(store, PXR_TOPIC_DROPPED, d->now)) {
-            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, d->r,
-                          "the table of participants is full, events are dropped: raise "
-                          PXR_D_PARTICIPANTS);
+            ap_log_rerror(
+                APLOG_MARK, APLOG_WARNING, 0, d->r,
+                "the table of participants is full, events are dropped: raise " PXR_D_PARTICIPANTS);
         }
     }
 }
 
 static int take_body(request_rec *r, const pxr_call_t *call)
 {
-    delivery_t d = {.r = r,
-                    .call = call,
-                    .user = r->user != NULL ? r->user : "",
-                    .now = r->request_time};
+    delivery_t d = {
+        .r = r, .call = call, .user = r->user != NULL ? r->user : "", .now = r->request_time};
     char *body;
     apr_size_t len;
     int status = pxr_read_body(r, call->workspace->event_body_max, &body, &len);

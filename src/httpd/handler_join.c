@@ -13,8 +13,7 @@ static bool wants_json(request_rec *r)
             strstr(accept, "application/problem+json") != NULL);
 }
 
-static int explain(request_rec *r, int status, const char *title, const char *text,
-                   pxr_time_t when)
+static int explain(request_rec *r, int status, const char *title, const char *text, pxr_time_t when)
 {
     return wants_json(r) ? pxr_reply_problem(r, status, text)
                          : pxr_reply_page(r, status, title, text, when);
@@ -77,8 +76,8 @@ int pxr_handle_join(request_rec *r, const pxr_call_t *call)
         return explain(r, HTTP_FORBIDDEN, "The meeting has not begun yet",
                        "Please open this link again when it begins.", found.not_before);
     case PXR_CLOSED:
-        return explain(r, HTTP_GONE, "The meeting is closed",
-                       "Nobody else can join this meeting.", 0);
+        return explain(r, HTTP_GONE, "The meeting is closed", "Nobody else can join this meeting.",
+                       0);
     case PXR_ENDED:
         break;
     }

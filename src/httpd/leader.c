@@ -90,7 +90,8 @@ static void do_round(leader_t *leader, memory_t *memory)
     memory->clocks = clocks;
     if (jump > CLOCK_JUMP || jump < -CLOCK_JUMP) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
-                     "the clock was set by %" APR_INT64_T_FMT " s, no meeting is ended in this round",
+                     "the clock was set by %" APR_INT64_T_FMT
+                     " s, no meeting is ended in this round",
                      (apr_int64_t)(jump / PXR_SECOND));
         return;
     }

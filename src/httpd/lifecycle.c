@@ -60,8 +60,7 @@ static int has_space(server_rec *s, apr_uint64_t bytes)
                      "shared memory needs %" APR_UINT64_T_FMT " MiB but " SEGMENT_FILE_SYSTEM
                      " has %" APR_UINT64_T_FMT " MiB free: enlarge it, or lower " PXR_D_MEETINGS
                      " and " PXR_D_PARTICIPANTS,
-                     (bytes >> 20) + 1,
-                     ((apr_uint64_t)info.f_bavail * info.f_frsize) >> 20);
+                     (bytes >> 20) + 1, ((apr_uint64_t)info.f_bavail * info.f_frsize) >> 20);
         return 0;
     }
     return 1;
@@ -95,8 +94,8 @@ static int create_segment(server_rec *s, apr_pool_t *ptemp, retained_t *retained
         retained->shm = NULL;
         return 0;
     }
-    retained->memory = (void *)(((apr_uintptr_t)apr_shm_baseaddr_get(retained->shm) + 63) &
-                                ~(apr_uintptr_t)63);
+    retained->memory =
+        (void *)(((apr_uintptr_t)apr_shm_baseaddr_get(retained->shm) + 63) & ~(apr_uintptr_t)63);
     retained->bytes = bytes - 64;
     retained->creator = getpid();
     retained->started_at = apr_time_now();
@@ -116,8 +115,7 @@ static int format_segment(server_rec *s, retained_t *retained)
                  "mod_pexip_rc " PXR_VERSION ": working set of %" APR_UINT64_T_FMT
                  " MiB created for %u meetings and %u participants; meetings are kept in memory "
                  "only",
-                 retained->bytes >> 20, pxr_global.sizes.meetings,
-                 pxr_global.sizes.participants);
+                 retained->bytes >> 20, pxr_global.sizes.meetings, pxr_global.sizes.participants);
     return 1;
 }
 
@@ -132,7 +130,7 @@ static int open_segment(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
                 sizes.participants != pxr_global.sizes.participants) {
                 ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                              PXR_D_MEETINGS " and " PXR_D_PARTICIPANTS
-                             " stay at %u and %u until httpd is stopped and started",
+                                            " stay at %u and %u until httpd is stopped and started",
                              sizes.meetings, sizes.participants);
             }
             return 1;
@@ -151,8 +149,8 @@ static apr_status_t remove_segment(void *data)
 {
     retained_t *retained = data;
 
-    if (getpid() == retained->creator &&
-        ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING && retained->shm != NULL) {
+    if (getpid() == retained->creator && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING &&
+        retained->shm != NULL) {
         apr_shm_destroy(retained->shm);
         retained->shm = NULL;
     }

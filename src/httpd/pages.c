@@ -30,8 +30,7 @@ static const char *moment(apr_pool_t *p, pxr_time_t when)
                         text + 11);
 }
 
-int pxr_reply_page(request_rec *r, int status, const char *title, const char *text,
-                   pxr_time_t when)
+int pxr_reply_page(request_rec *r, int status, const char *title, const char *text, pxr_time_t when)
 {
     char nonce[27];
     const char *page;

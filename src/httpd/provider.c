@@ -7,16 +7,17 @@
  * costs two comparisons where a password file costs a hash on each request. */
 static authn_status check_password(request_rec *r, const char *user, const char *password)
 {
-    const pxr_server_conf_t *conf = ap_get_module_config(r->server->module_config,
-                                                         &pexip_rc_module);
+    const pxr_server_conf_t *conf =
+        ap_get_module_config(r->server->module_config, &pexip_rc_module);
     const pxr_workspace_t *w = conf->workspace;
     bool right_user;
     bool right_secret;
 
     if (w == NULL || w->user == NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "AuthBasicProvider pexip-rc has nothing to compare with: set "
-                      PXR_D_CREDENTIALS " in this virtual host");
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "AuthBasicProvider pexip-rc has nothing to compare with: set " PXR_D_CREDENTIALS
+            " in this virtual host");
         return AUTH_GENERAL_ERROR;
     }
     right_user = pxr_secret_equal(user, strlen(user), w->user, strlen(w->user));

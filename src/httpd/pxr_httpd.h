@@ -175,8 +175,8 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
 int pxr_handle_status(request_rec *r, const pxr_call_t *call);
 
-/* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body belongs
- * to the request and has a NUL behind it. */
+/* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
+ * belongs to the request and has a NUL behind it. */
 int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
 
 /* reply.c: each answers the request completely and returns what the handler returns. */
@@ -188,7 +188,8 @@ int pxr_reply_empty(request_rec *r, int status);
 /* The problem that a store status stands for. */
 int pxr_reply_status(request_rec *r, pxr_status_t status);
 
-/* pages.c: a page for people. `title` and `text` are plain text; `when` is 0 or a moment to show. */
+/* pages.c: a page for people. `title` and `text` are plain text; `when` is 0 or a moment to show.
+ */
 int pxr_reply_page(request_rec *r, int status, const char *title, const char *text,
                    pxr_time_t when);
 

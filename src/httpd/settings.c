@@ -94,8 +94,9 @@ static int read_number(const char *text, apr_int64_t low, apr_int64_t high, apr_
 
 static const char *read_pins(apr_pool_t *p, const char *text, pxr_workspace_t *out)
 {
-    static const char usage[] = "must be none, random with an optional length from 4 to 20, or file "
-                                "and a path";
+    static const char usage[] =
+        "must be none, random with an optional length from 4 to 20, or file "
+        "and a path";
     const char *rest;
     const char *mode = split(p, text, &rest);
     apr_int64_t length = PXR_PIN_DEFAULT;

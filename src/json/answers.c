@@ -109,8 +109,7 @@ static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
     json_object_set_new(json, "aliases", json_array());
     json_object_set_new(json, "room", named(&view->details, PXR_ROOM_ID, room_keys, 3));
     json_object_set_new(json, "creator", named(&view->details, PXR_CREATOR_ID, creator_keys, 3));
-    json_object_set_new(json, "discussion",
-                        named(&view->details, PXR_DISCUSSION_ID, room_keys, 3));
+    json_object_set_new(json, "discussion", named(&view->details, PXR_DISCUSSION_ID, room_keys, 3));
     if (whole) {
         json_t *pins = json_object();
         json_object_set_new(pins, "host", text_or_null(view->host_pin));
@@ -192,8 +191,9 @@ char *pxr_json_write_problem(int status, const char *title, const char *detail)
 
 static void set_fill(json_t *json, const char *name, const pxr_fill_t *fill)
 {
-    json_object_set_new(json, name, json_pack("{s:I, s:I}", "used", (json_int_t)fill->used, "size",
-                                              (json_int_t)fill->size));
+    json_object_set_new(
+        json, name,
+        json_pack("{s:I, s:I}", "used", (json_int_t)fill->used, "size", (json_int_t)fill->size));
 }
 
 static json_t *node_status(const pxr_node_t *node)
@@ -220,11 +220,11 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
     json_t *list = json_array();
 
     /* `ok` means: calls can be started and joined, and meetings end. */
-    json_object_set_new(json, "status", json_string(!page->leader                   ? "degraded"
-                                                    : page->health.meetings.used >=
-                                                            page->health.meetings.size
-                                                        ? "full"
-                                                        : "ok"));
+    json_object_set_new(json, "status",
+                        json_string(!page->leader ? "degraded"
+                                    : page->health.meetings.used >= page->health.meetings.size
+                                        ? "full"
+                                        : "ok"));
     json_object_set_new(json, "version", json_string(page->version));
     json_object_set_new(json, "server", json_string(page->server));
     json_object_set_new(json, "now", time_or_null(page->now));

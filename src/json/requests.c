@@ -152,8 +152,8 @@ static pxr_status_t read_details(const json_t *root, pxr_details_t *details, pxr
         }
     }
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        const json_t *object = texts[i].object != NULL ? json_object_get(root, texts[i].object)
-                                                       : root;
+        const json_t *object =
+            texts[i].object != NULL ? json_object_get(root, texts[i].object) : root;
         pxr_detail_t detail = texts[i].detail;
         if (texts[i].most == 1) {
             /* A long type is a wrong type. */
@@ -245,8 +245,7 @@ static pxr_status_t read_flag(const json_t *root, const char *member, bool other
     return PXR_OK;
 }
 
-pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out,
-                                pxr_buf_t *why)
+pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out, pxr_buf_t *why)
 {
     const json_t *user = json_object_get(doc->root, "user");
     const char *role;

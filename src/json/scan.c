@@ -4,8 +4,8 @@
 
 size_t pxr_scan_blank(const char *text, size_t len, size_t at)
 {
-    while (at < len && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' ||
-                        text[at] == '\r')) {
+    while (at < len &&
+           (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r')) {
         at++;
     }
     return at;

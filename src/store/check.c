@@ -85,8 +85,7 @@ static void check_free_lists(check_t *c)
                "free name");
     CHECK_FREE(c, blocks, s->blocks, root->free_blocks, root->blocks_free, pxr_block, next,
                "free block");
-    CHECK_FREE(c, legs, s->legs, root->free_legs, root->legs_free, pxr_leg_slot, next,
-               "free leg");
+    CHECK_FREE(c, legs, s->legs, root->free_legs, root->legs_free, pxr_leg_slot, next, "free leg");
     CHECK_FREE(c, shares, s->shares, root->free_shares, root->shares_free, pxr_share_slot, next,
                "free share");
     CHECK_FREE(c, publishers, s->publishers, root->free_publishers, root->publishers_free,
@@ -198,7 +197,8 @@ static void check_slots(check_t *c)
             active++;
             meet(c, c->slots, s->slots, link, "running meeting is on a queue");
         }
-        check_chain(c, slot->answer, (size_t)slot->answer_len + slot->tag_len, "block of an answer");
+        check_chain(c, slot->answer, (size_t)slot->answer_len + slot->tag_len,
+                    "block of an answer");
         check_chain(c, slot->details, slot->details_len, "block of details");
         check_names_of(c, link, slot);
         check_shares_of(c, link, slot);
@@ -213,7 +213,8 @@ static void check_slot_queue(check_t *c, const pxr_queue_t *queue, bool resting)
 {
     uint32_t last = 0;
 
-    for (uint32_t link = queue->head; link != 0; last = link, link = pxr_slot(c->store, link)->next) {
+    for (uint32_t link = queue->head; link != 0;
+         last = link, link = pxr_slot(c->store, link)->next) {
         const pxr_slot_t *slot;
         if (!meet(c, c->slots, c->store->segment->slots, link, "queued slot met twice")) {
             return;

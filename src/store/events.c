@@ -100,8 +100,7 @@ static pxr_order_t hear(pxr_tx_t *tx, uint64_t source, uint32_t workspace, const
         publisher = pxr_publisher_slot(tx->store, link)->publisher;
     }
     order = pxr_publisher_hear(&publisher, event, now);
-    pxr_tx_put(tx, &pxr_publisher_slot(tx->store, link)->publisher, &publisher,
-               sizeof(publisher));
+    pxr_tx_put(tx, &pxr_publisher_slot(tx->store, link)->publisher, &publisher, sizeof(publisher));
     return order;
 }
 
@@ -179,9 +178,9 @@ static uint32_t new_share(pxr_tx_t *tx, uint32_t slot_link)
     pxr_tx_put_word(tx, &share->taken, 1);
     pxr_tx_put_word(tx, &share->slot, slot_link);
     pxr_tx_put_word(tx, &share->next, 0);
-    pxr_tx_put_word(tx, slot->share_tail != 0
-                            ? &pxr_share_slot(tx->store, slot->share_tail)->next
-                            : &slot->shares,
+    pxr_tx_put_word(tx,
+                    slot->share_tail != 0 ? &pxr_share_slot(tx->store, slot->share_tail)->next
+                                          : &slot->shares,
                     link);
     pxr_tx_put_word(tx, &slot->share_tail, link);
     pxr_tx_put_word(tx, &slot->share_count, slot->share_count + 1);
@@ -252,6 +251,9 @@ static pxr_status_t find_stage(const pxr_store_t *store, uint32_t workspace,
 {
     const char *breakout;
 
+    if (event->kind == PXR_EVENT_UNKNOWN) {
+        return PXR_MISSING;
+    }
     if (event->kind == PXR_EVENT_QUALITY || event->kind == PXR_EVENT_STREAMS) {
         stage->leg = pxr_leg_find(store, workspace, event->uuid, true);
         if (stage->leg == 0) {
@@ -309,6 +311,9 @@ static pxr_status_t apply_locked(const pxr_store_t *store, uint32_t workspace, c
     }
     pxr_tx_begin(&tx, store);
     order = hear(&tx, source, workspace, user, event, now);
+    if (pxr_event_is_about_sink(event->kind)) {
+        return pxr_tx_commit(&tx);
+    }
     if (status != PXR_OK) {
         return pxr_tx_commit(&tx) == PXR_OK ? status : PXR_BROKEN;
     }

@@ -115,8 +115,8 @@ void pxr_layout_clear(const pxr_store_t *store)
     CLEAR_TABLE(store, &root, s->blocks, pxr_block, next, free_blocks, blocks_free);
     CLEAR_TABLE(store, &root, s->legs, pxr_leg_slot, next, free_legs, legs_free);
     CLEAR_TABLE(store, &root, s->shares, pxr_share_slot, next, free_shares, shares_free);
-    CLEAR_TABLE(store, &root, s->publishers, pxr_publisher_slot, next,
-                free_publishers, publishers_free);
+    CLEAR_TABLE(store, &root, s->publishers, pxr_publisher_slot, next, free_publishers,
+                publishers_free);
     s->root = root;
 }
 
@@ -182,8 +182,8 @@ pxr_status_t pxr_store_open(pxr_store_t *store, void *memory, uint64_t bytes)
     geometry_t g;
 
     if (bytes < sizeof(*s) || s->magic != PXR_MAGIC || s->layout != PXR_LAYOUT ||
-        !measure(&s->sizes, &g) || s->bytes != g.bytes || s->bytes > bytes ||
-        s->slots != g.slots || s->names != g.names || s->blocks != g.blocks || s->legs != g.legs ||
+        !measure(&s->sizes, &g) || s->bytes != g.bytes || s->bytes > bytes || s->slots != g.slots ||
+        s->names != g.names || s->blocks != g.blocks || s->legs != g.legs ||
         s->shares != g.shares || s->publishers != PXR_PUBLISHERS_MAX ||
         s->name_buckets != g.name_buckets || s->leg_buckets != g.leg_buckets ||
         s->due_at != g.due_at || s->name_buckets_at != g.name_buckets_at ||

@@ -55,28 +55,28 @@ typedef struct {
     uint32_t share_count;
     uint64_t room; /* frozen: hash of the room id */
     pxr_time_t queued_at;
-    _Atomic(int64_t) last_join; /* by pxr_store_note_join() */
-    char id[PXR_MEETING_ID_MAX + 1];       /* frozen */
-    char join_key[PXR_KEY_MAX + 1];        /* frozen */
-    char number[PXR_ALIAS_MAX + 1];        /* frozen */
-    char host_pin[PXR_PIN_MAX + 1];        /* frozen */
-    char guest_pin[PXR_PIN_MAX + 1];       /* frozen */
-    pxr_meeting_t life; /* times of creation frozen; state and flags words */
+    _Atomic(int64_t) last_join;      /* by pxr_store_note_join() */
+    char id[PXR_MEETING_ID_MAX + 1]; /* frozen */
+    char join_key[PXR_KEY_MAX + 1];  /* frozen */
+    char number[PXR_ALIAS_MAX + 1];  /* frozen */
+    char host_pin[PXR_PIN_MAX + 1];  /* frozen */
+    char guest_pin[PXR_PIN_MAX + 1]; /* frozen */
+    pxr_meeting_t life;              /* times of creation frozen; state and flags words */
 } pxr_slot_t;
 
 typedef enum { NAME_FREE, NAME_LINKED, NAME_UNLINKED } pxr_name_state_t;
 
 typedef struct {
-    uint32_t next;    /* word: in its bucket */
-    uint32_t sibling; /* of the same meeting; free list, held or resting queue */
-    uint32_t slot;    /* word: of its meeting, 0 for a number that is kept back */
-    uint32_t generation; /* frozen */
-    uint32_t hash;       /* frozen */
-    uint32_t workspace;  /* frozen */
-    uint32_t state;      /* pxr_name_state_t */
-    uint16_t kind;       /* frozen */
-    uint16_t len;        /* frozen */
-    pxr_time_t until;    /* kept back, or resting, until then */
+    uint32_t next;                /* word: in its bucket */
+    uint32_t sibling;             /* of the same meeting; free list, held or resting queue */
+    uint32_t slot;                /* word: of its meeting, 0 for a number that is kept back */
+    uint32_t generation;          /* frozen */
+    uint32_t hash;                /* frozen */
+    uint32_t workspace;           /* frozen */
+    uint32_t state;               /* pxr_name_state_t */
+    uint16_t kind;                /* frozen */
+    uint16_t len;                 /* frozen */
+    pxr_time_t until;             /* kept back, or resting, until then */
     char text[PXR_ALIAS_MAX + 1]; /* frozen */
 } pxr_name_t;
 
@@ -90,7 +90,7 @@ typedef struct {
     uint32_t slot;
     uint32_t next; /* of the same meeting; free list */
     uint32_t prev;
-    uint32_t share; /* where it is counted, if leg.attached */
+    uint32_t share;  /* where it is counted, if leg.attached */
     uint32_t linked; /* bit i: key i is in the index */
     uint64_t key;    /* hash of the uuid */
     uint32_t next_with_key[PXR_LEG_KEYS];

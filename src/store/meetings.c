@@ -3,8 +3,8 @@
 
 #include "names.h"
 
-_Static_assert(PXR_DETAILS_MAX >= 4 * PXR_TITLE_CHARS + 3 * 4 * PXR_NAME_CHARS +
-                                      4 * 4 * PXR_ID_CHARS + 64,
+_Static_assert(PXR_DETAILS_MAX >=
+                   4 * PXR_TITLE_CHARS + 3 * 4 * PXR_NAME_CHARS + 4 * 4 * PXR_ID_CHARS + 64,
                "the longest texts of the API must fit");
 
 pxr_status_t pxr_store_workspace(const pxr_store_t *store, const char *origin, uint32_t *workspace)
@@ -31,8 +31,7 @@ pxr_status_t pxr_store_workspace(const pxr_store_t *store, const char *origin, u
 }
 
 /* Fills in what an existing meeting lacks. */
-static pxr_status_t fill_details(const pxr_store_t *store, uint32_t link,
-                                 const pxr_details_t *more)
+static pxr_status_t fill_details(const pxr_store_t *store, uint32_t link, const pxr_details_t *more)
 {
     pxr_slot_t *slot = pxr_slot(store, link);
     pxr_details_t details;
@@ -100,9 +99,8 @@ static pxr_status_t take_slot(const pxr_store_t *store, uint32_t workspace,
     fresh.answer_len = (uint32_t)in->answer_len;
     fresh.tag_len = (uint32_t)tag_len;
     fresh.details_len = (uint32_t)packed_len;
-    fresh.room = in->details.len[PXR_ROOM_ID] > 0
-                     ? pxr_text_hash(store, in->details.text[PXR_ROOM_ID])
-                     : 0;
+    fresh.room =
+        in->details.len[PXR_ROOM_ID] > 0 ? pxr_text_hash(store, in->details.text[PXR_ROOM_ID]) : 0;
     memcpy(fresh.id, in->id, strlen(in->id) + 1);
     memcpy(fresh.join_key, in->join_key, strlen(in->join_key) + 1);
     memcpy(fresh.host_pin, in->host_pin, strlen(in->host_pin) + 1);
@@ -245,8 +243,8 @@ static size_t copy_legs(const pxr_store_t *store, const pxr_slot_t *slot, pxr_ro
 
     for (uint32_t at = slot->legs; at != 0 && count < max;) {
         const pxr_leg_slot_t *leg = pxr_leg_slot(store, at);
-        const pxr_share_t *share = leg->share != 0 ? &pxr_share_slot(store, leg->share)->share
-                                                   : NULL;
+        const pxr_share_t *share =
+            leg->share != 0 ? &pxr_share_slot(store, leg->share)->share : NULL;
         if (share != NULL && share->era == slot->life.era && pxr_leg_is_in(&leg->leg, share)) {
             legs[count].leg = leg->leg;
             legs[count].key = leg->key;
@@ -299,8 +297,8 @@ static pxr_status_t read_locked(const pxr_store_t *store, uint32_t link, pxr_vie
     if (!pxr_chain_read(store, slot->details, slot->details_len, view->packed)) {
         return PXR_BROKEN;
     }
-    *legs = slot->life.state == PXR_MEETING_ENDED ? 0
-                                                  : copy_legs(store, slot, view->legs, room->legs);
+    *legs =
+        slot->life.state == PXR_MEETING_ENDED ? 0 : copy_legs(store, slot, view->legs, room->legs);
     copy_nodes(store, slot, view, room->nodes);
     return pxr_details_unpack(view->packed, slot->details_len, &view->details);
 }
@@ -369,8 +367,7 @@ void pxr_view_release(pxr_view_t *view)
 }
 
 /* Keeps refs sorted, newest first. */
-static void insert(pxr_ref_t *refs, pxr_time_t *created, size_t count, pxr_ref_t ref,
-                   pxr_time_t at)
+static void insert(pxr_ref_t *refs, pxr_time_t *created, size_t count, pxr_ref_t ref, pxr_time_t at)
 {
     size_t place = count;
 

@@ -64,8 +64,8 @@ static uint32_t find_nearest(const pxr_store_t *store, uint32_t workspace, const
                 return link;
             }
             if (pxr_equal_nocase(name->text, len, text, len)) {
-                ambiguous = ambiguous ||
-                            (nearest != 0 && pxr_name(store, nearest)->slot != name->slot);
+                ambiguous =
+                    ambiguous || (nearest != 0 && pxr_name(store, nearest)->slot != name->slot);
                 nearest = link;
             }
         }
@@ -107,9 +107,9 @@ static bool copy_meeting(const pxr_store_t *store, uint32_t link, pxr_time_t now
     memcpy(out->guest_pin, slot->guest_pin, sizeof(out->guest_pin));
     out->answer_len = slot->answer_len;
     out->tag_len = slot->tag_len;
-    if (answer != NULL && (out->answer_len + out->tag_len > answer_size ||
-                           !pxr_chain_read(store, slot->answer, out->answer_len + out->tag_len,
-                                           answer))) {
+    if (answer != NULL &&
+        (out->answer_len + out->tag_len > answer_size ||
+         !pxr_chain_read(store, slot->answer, out->answer_len + out->tag_len, answer))) {
         return false;
     }
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -216,9 +216,8 @@ void pxr_name_free(pxr_tx_t *tx, uint32_t link)
 
 uint32_t pxr_slot_by_id(const pxr_store_t *store, uint32_t workspace, const char *id, size_t len)
 {
-    uint32_t link = len > 0 && len <= PXR_ALIAS_MAX
-                        ? pxr_name_find(store, workspace, false, id, len)
-                        : 0;
+    uint32_t link =
+        len > 0 && len <= PXR_ALIAS_MAX ? pxr_name_find(store, workspace, false, id, len) : 0;
 
     if (link == 0 || pxr_name(store, link)->kind != PXR_NAME_ID) {
         return 0;

@@ -60,8 +60,8 @@ static pxr_status_t tick_meetings(const pxr_store_t *store, pxr_time_t now, pxr_
 /* The run that the leg's publisher is in, 0 where it is not remembered. */
 static pxr_time_t run_of(const pxr_store_t *store, const pxr_leg_t *leg)
 {
-    uint32_t link = store->segment->publisher_buckets[leg->order.source &
-                                                      (PXR_PUBLISHER_BUCKETS - 1)];
+    uint32_t link =
+        store->segment->publisher_buckets[leg->order.source & (PXR_PUBLISHER_BUCKETS - 1)];
 
     while (link != 0) {
         const pxr_publisher_slot_t *slot = pxr_publisher_slot(store, link);

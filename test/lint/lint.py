@@ -118,6 +118,17 @@ def check_log_formats():
                 yield f"{path.relative_to(TOP)} logs with %zu or %p"
 
 
+def check_formatting():
+    """Only where the formatter is installed, in the version that the style file is written for."""
+    version = subprocess.run(["sh", "-c", "clang-format --version"], capture_output=True, text=True)
+    if " 14." not in version.stdout:
+        return
+    for path in [*sources(), *sorted((TOP / "test" / "unit").glob("*.[ch]"))]:
+        done = subprocess.run(["clang-format", "--dry-run", "-Werror", str(path)], capture_output=True)
+        if done.returncode != 0:
+            yield f"{path.relative_to(TOP)} differs from what make format writes"
+
+
 def directives():
     text = (TOP / "src/httpd/pxr_httpd.h").read_text()
     return sorted(set(re.findall(r'#define PXR_D_\w+ "(\w+)"', text)))

@@ -105,9 +105,8 @@ static inline pxr_event_t conference_event(pxr_event_kind_t kind, const char *no
     return event;
 }
 
-static inline pxr_event_t leg_event(pxr_event_kind_t kind, const char *node,
-                                    const char *conference, const char *uuid, uint64_t seq,
-                                    pxr_time_t now)
+static inline pxr_event_t leg_event(pxr_event_kind_t kind, const char *node, const char *conference,
+                                    const char *uuid, uint64_t seq, pxr_time_t now)
 {
     pxr_event_t event = conference_event(kind, node, conference, seq, now);
 

@@ -27,9 +27,9 @@ static void finds_a_meeting_by_id_number_and_join_key(void **state)
                      PXR_OK);
     assert_int_equal(found.verdict, PXR_ADMIT);
     assert_memory_equal(answer + found.answer_len, "rocket.chat", 11);
-    assert_int_equal(pxr_store_find(&w.store, w.workspace, true, "keyweekly42", 11, T0, &found,
-                                    NULL, 0),
-                     PXR_MISSING);
+    assert_int_equal(
+        pxr_store_find(&w.store, w.workspace, true, "keyweekly42", 11, T0, &found, NULL, 0),
+        PXR_MISSING);
     assert_sound(&w);
     world_close(&w);
 }
@@ -79,8 +79,13 @@ static void returns_the_known_meeting_and_fills_in_its_title_once(void **state)
     pxr_ref_t again;
     bool created;
     pxr_view_t view;
-    pxr_new_meeting_t m = {.id = "Weekly42", .join_key = "other", .host_pin = "", .guest_pin = "",
-                           .answer = "x", .answer_len = 1, .service_tag = "t"};
+    pxr_new_meeting_t m = {.id = "Weekly42",
+                           .join_key = "other",
+                           .host_pin = "",
+                           .guest_pin = "",
+                           .answer = "x",
+                           .answer_len = 1,
+                           .service_tag = "t"};
 
     (void)state;
     world_open(&w, 10, 10);
@@ -145,8 +150,13 @@ static void texts_of_greatest_length_are_kept_whole(void **state)
     pxr_ref_t ref;
     bool created;
     pxr_view_t view;
-    pxr_new_meeting_t m = {.id = "Weekly42", .join_key = "key", .host_pin = "", .guest_pin = "",
-                           .answer = "x", .answer_len = 1, .service_tag = "t"};
+    pxr_new_meeting_t m = {.id = "Weekly42",
+                           .join_key = "key",
+                           .host_pin = "",
+                           .guest_pin = "",
+                           .answer = "x",
+                           .answer_len = 1,
+                           .service_tag = "t"};
 
     (void)state;
     memset(title, 'x', sizeof(title));
@@ -357,8 +367,8 @@ static void slots_are_used_again_after_they_have_rested(void **state)
         first = i == 0 ? ref : first;
         event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", id, id, (uint64_t)i * 3 + 1, now);
         deliver(&w, &event, now);
-        event = conference_event(PXR_EVENT_CONFERENCE_ENDED, "10.0.0.1", id,
-                                 (uint64_t)i * 3 + 2, now + 1);
+        event = conference_event(PXR_EVENT_CONFERENCE_ENDED, "10.0.0.1", id, (uint64_t)i * 3 + 2,
+                                 now + 1);
         deliver(&w, &event, now + 1);
         now += 12 * PXR_SECOND;
         assert_int_equal(pxr_store_tick(&w.store, now, &tick), PXR_OK);

@@ -14,7 +14,7 @@
 
 /* What the processes tell each other besides the store. */
 typedef struct {
-    _Atomic(uint32_t) next;               /* number of the next meeting to be made */
+    _Atomic(uint32_t) next; /* number of the next meeting to be made */
     _Atomic(uint32_t) stop;
     _Atomic(uint32_t) rounds;
     _Atomic(uint32_t) torn;               /* answers that were not what was stored */
@@ -25,8 +25,8 @@ typedef struct {
 
 static ledger_t *new_ledger(void)
 {
-    void *memory = mmap(NULL, sizeof(ledger_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                        -1, 0);
+    void *memory =
+        mmap(NULL, sizeof(ledger_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     assert_true(memory != MAP_FAILED);
     return memory;
@@ -181,9 +181,9 @@ static void nothing_acknowledged_is_lost_when_processes_are_killed(void **state)
         }
         made++;
         name_of(i, id);
-        assert_int_equal(pxr_store_find(&w.store, w.workspace, false, id, strlen(id), T0, &found,
-                                        NULL, 0),
-                         PXR_OK);
+        assert_int_equal(
+            pxr_store_find(&w.store, w.workspace, false, id, strlen(id), T0, &found, NULL, 0),
+            PXR_OK);
         view = view_of(&w, found.ref);
         if (ledger->left[i]) {
             assert_int_equal(view.people_count, 0);
@@ -249,9 +249,9 @@ static void damage_found_after_a_death_empties_the_working_set(void **state)
     assert_sound(&w);
     pxr_store_health(&w.store, &health);
     assert_int_equal(health.resets, 1);
-    assert_int_equal(pxr_store_find(&w.store, w.workspace, false, "Weekly42", 8, T0, &found, NULL,
-                                    0),
-                     PXR_MISSING);
+    assert_int_equal(
+        pxr_store_find(&w.store, w.workspace, false, "Weekly42", 8, T0, &found, NULL, 0),
+        PXR_MISSING);
     new_meeting(&w, "Weekly42", T0);
     assert_sound(&w);
     world_close(&w);
@@ -290,9 +290,8 @@ static void a_stopped_holder_is_not_waited_for_forever(void **state)
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_in_range(after.tv_sec - before.tv_sec, 1, 4);
     /* Who only asks does not even notice. */
-    assert_int_equal(pxr_store_find(&w.store, w.workspace, false, "Weekly42", 8, T0, &found, NULL,
-                                    0),
-                     PXR_OK);
+    assert_int_equal(
+        pxr_store_find(&w.store, w.workspace, false, "Weekly42", 8, T0, &found, NULL, 0), PXR_OK);
     kill(pid, SIGKILL);
     reap(pid);
     assert_int_equal(make_meeting(&w, "another1", NULL, T0, &ref, &created), PXR_OK);
