@@ -109,6 +109,7 @@ typedef struct {
     uint64_t window;    /* bit i: highest - i was seen */
     pxr_time_t time;    /* of the event with the highest seq */
     pxr_time_t run;     /* our clock at the run's first event */
+    pxr_time_t began;   /* the node's clock at the same event, 0: unknown */
     pxr_time_t last_at; /* our clock at the last event */
     uint64_t events;
     uint64_t duplicates;

@@ -20,13 +20,14 @@ typedef struct {
 void pxr_link_personal(pxr_buf_t *out, const char *base_url, const char *meeting_path,
                        const char *alias, const pxr_visitor_t *visitor);
 
-/* Checks a URL from a directive: absolute, https (or http where `allow_http`), a host, no user
- * information, no query or fragment. On success writes it without trailing slash to `out`; without
- * `allow_path` only an origin is taken. On failure `why` is one sentence without full stop. */
+/* Checks a URL from a directive: absolute, https (or http on the loopback interface, or anywhere
+ * where `allow_http`), a host, no user information, no query or fragment. On success writes it
+ * without trailing slash to `out`; without `allow_path` only an origin is taken. On failure `why`
+ * is one sentence without full stop. */
 pxr_status_t pxr_link_check_url(const char *text, bool allow_http, bool allow_path, pxr_buf_t *out,
                                 const char **why);
 
-/* Checks PexipRCMeetingPath: starts with '/', has `?` before {alias}, no blanks, no fragment. */
+/* Checks PexipRCMeetingPath: starts with '/', has `?` and {alias}, no blanks, no fragment. */
 pxr_status_t pxr_link_check_meeting_path(const char *path, const char **why);
 
 #endif

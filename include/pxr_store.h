@@ -47,6 +47,10 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
  * or `bytes` does not fit. */
 pxr_status_t pxr_store_open(pxr_store_t *store, void *memory, uint64_t bytes);
 
+/* To be called after memory of a former server was opened: nobody listened meanwhile, so what was
+ * about to end waits its whole grace again. */
+pxr_status_t pxr_store_resume(const pxr_store_t *store, pxr_time_t now);
+
 pxr_store_sizes_t pxr_store_sizes(const pxr_store_t *store);
 
 /* Finds or enters a workspace by its origin and sets its number. PXR_FULL beyond

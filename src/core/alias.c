@@ -89,6 +89,8 @@ bool pxr_alias_parse(const char *text, size_t len, pxr_alias_t *out)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) {
             return false;
         }
+    }
+    for (size_t i = 0; i < len; i++) {
         if (text[i] == ';' || text[i] == '?') {
             len = i;
         }

@@ -155,6 +155,13 @@ static bool begins_run(const pxr_publisher_t *p, const pxr_event_t *event)
     return event->time > p->time;
 }
 
+/* An event of the run before, with the numbers of that run. */
+static bool is_straggler(const pxr_publisher_t *p, const pxr_event_t *event)
+{
+    return event->seq > p->highest && event->time != 0 && p->began != 0 &&
+           event->time + PXR_CLOCK_TOLERANCE < p->began;
+}
+
 static void number(pxr_publisher_t *p, const pxr_event_t *event)
 {
     if (event->seq > p->highest) {
@@ -191,6 +198,11 @@ pxr_order_t pxr_publisher_hear(pxr_publisher_t *p, const pxr_event_t *event, pxr
         p->window = 0;
         p->missing = 0;
         p->time = event->time;
+        p->began = event->time;
+    }
+    if (is_straggler(p, event)) {
+        order.run = p->run - 1;
+        return order;
     }
     order.run = p->run;
     if (event->seq != 0) {

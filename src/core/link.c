@@ -1,5 +1,6 @@
 #include "pxr_link.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 static const char placeholder[] = "{alias}";
@@ -45,27 +46,42 @@ static bool is_path_char(char c)
 
 static bool is_loopback(const char *host, size_t len)
 {
-    return pxr_equal_nocase(host, len, "localhost", 9) ||
-           (len > 4 && strncmp(host, "127.", 4) == 0) ||
-           (len == 5 && strncmp(host, "[::1]", 5) == 0);
+    unsigned char address[4];
+    char text[16];
+
+    if (pxr_equal_nocase(host, len, "localhost", 9) ||
+        (len == 5 && strncmp(host, "[::1]", 5) == 0)) {
+        return true;
+    }
+    if (len >= sizeof(text)) {
+        return false;
+    }
+    memcpy(text, host, len);
+    text[len] = '\0';
+    return inet_pton(AF_INET, text, address) == 1 && address[0] == 127;
 }
 
 /* Length of the host at `text`, brackets of an IPv6 address included; 0 where there is none. */
 static size_t host_length(const char *text)
 {
+    unsigned char address[16];
+    char inner[64];
+    bool named = false;
     size_t len = 0;
 
     if (text[0] == '[') {
-        len = 1;
-        while (pxr_is_alnum(text[len]) || text[len] == ':' || text[len] == '.') {
-            len++;
+        len = strcspn(text, "]");
+        if (text[len] != ']' || len >= sizeof(inner)) {
+            return 0;
         }
-        return text[len] == ']' && len > 1 ? len + 1 : 0;
+        memcpy(inner, text + 1, len - 1);
+        inner[len - 1] = '\0';
+        return inet_pton(AF_INET6, inner, address) == 1 ? len + 1 : 0;
     }
-    while (is_host_char(text[len])) {
-        len++;
+    for (; is_host_char(text[len]); len++) {
+        named = named || pxr_is_alnum(text[len]);
     }
-    return len;
+    return named ? len : 0;
 }
 
 /* Appends `:port` where there is one that differs from the scheme's own. */

@@ -121,6 +121,7 @@ static bool is_plain_text(const char *value, size_t max)
 pxr_status_t pxr_option_check(const char *name, const char *value, pxr_buf_t *why)
 {
     const option_def_t *def = find_def(name);
+    bool good = false;
 
     if (def == NULL) {
         pxr_buf_puts(why, "is not a result field that Pexip knows for a conference");
@@ -128,36 +129,35 @@ pxr_status_t pxr_option_check(const char *name, const char *value, pxr_buf_t *wh
     }
     switch (def->kind) {
     case KIND_BOOL:
-        if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
-            pxr_buf_puts(why, "must be true or false");
-        }
+        good = strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
+        pxr_buf_puts(why, "must be true or false");
         break;
     case KIND_INTEGER:
-        if (!read_integer(value, def->low, def->high)) {
-            pxr_buf_puts(why, "must be a whole number from ");
-            pxr_buf_put_int(why, def->low);
-            pxr_buf_puts(why, " to ");
-            pxr_buf_put_int(why, def->high);
-        }
+        good = read_integer(value, def->low, def->high);
+        pxr_buf_puts(why, "must be a whole number from ");
+        pxr_buf_put_int(why, def->low);
+        pxr_buf_puts(why, " to ");
+        pxr_buf_put_int(why, def->high);
         break;
     case KIND_WORD:
-        if (!is_word_of(def->words, value)) {
-            pxr_buf_puts(why, "must be one of: ");
-            pxr_buf_puts(why, def->words);
-        }
+        good = is_word_of(def->words, value);
+        pxr_buf_puts(why, "must be one of: ");
+        pxr_buf_puts(why, def->words);
         break;
     case KIND_TEXT:
-        if (!is_plain_text(value, (size_t)def->high)) {
-            pxr_buf_puts(why, "must be a text of 1 to ");
-            pxr_buf_put_int(why, def->high);
-            pxr_buf_puts(why, " bytes of UTF-8 without control characters");
-        }
+        good = is_plain_text(value, (size_t)def->high);
+        pxr_buf_puts(why, "must be a text of 1 to ");
+        pxr_buf_put_int(why, def->high);
+        pxr_buf_puts(why, " bytes of UTF-8 without control characters");
         break;
     case KIND_DIRECTIVE:
         pxr_buf_puts(why, def->words);
         break;
     }
-    return why->len == 0 ? PXR_OK : PXR_INVALID;
+    if (good) {
+        pxr_buf_init(why, why->data, why->size);
+    }
+    return good ? PXR_OK : PXR_INVALID;
 }
 
 static const char *option_value(const pxr_answer_settings_t *settings, const char *name)

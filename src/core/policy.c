@@ -204,7 +204,12 @@ static void use_service_name(const char *name, pxr_policy_request_t *out)
     out->alias_len = len;
     if (mark != NULL && out->breakout[0] == '\0') {
         const char *uuid = mark + sizeof(PXR_BREAKOUT_MARK) - 1;
-        pxr_text_copy(out->breakout, sizeof(out->breakout), uuid, strlen(uuid));
+        if (strlen(uuid) > PXR_UUID_MAX) {
+            out->alias_len = 0;
+            out->alias[0] = '\0';
+            return;
+        }
+        memcpy(out->breakout, uuid, strlen(uuid) + 1);
     }
 }
 

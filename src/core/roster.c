@@ -85,7 +85,7 @@ static void add_leg(pxr_person_t *person, const pxr_leg_t *leg)
     if (leg->name[0] != '\0' && (person->name[0] == '\0' || in_room)) {
         person->name = leg->name;
     }
-    if (person->protocol[0] == '\0' || in_room) {
+    if (leg->protocol[0] != '\0' && (person->protocol[0] == '\0' || in_room)) {
         person->protocol = leg->protocol;
     }
     if ((pxr_role_t)leg->role > person->role) {

@@ -82,6 +82,8 @@ static pxr_time_t first_known(pxr_time_t a, pxr_time_t b, pxr_time_t c)
     return a != 0 ? a : b != 0 ? b : c;
 }
 
+/* Notes that the node spoke about its hosting. A farewell of a leg is no such word: the end of the
+ * conference may have been said before it and come after it. */
 static unsigned touch_share(pxr_scene_t *scene, const pxr_order_t *order, pxr_time_t now)
 {
     scene->share.known = 1;
@@ -221,11 +223,16 @@ static int32_t detach(pxr_scene_t *scene, unsigned *changed)
     return -before;
 }
 
-/* Nodes' clocks differ, so a farewell wins over a sign of life that is barely younger. */
+/* Whether this was said before, or something newer was. Nodes' clocks differ, so a farewell wins
+ * over another node's sign of life that is barely younger. */
 static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool farewell)
 {
     if (!leg->known) {
         return false;
+    }
+    if (order->source == leg->order.source && order->run == leg->order.run && order->seq != 0 &&
+        order->seq == leg->order.seq && order->time != 0 && order->time == leg->order.time) {
+        return true;
     }
     if (farewell) {
         return order->source != leg->order.source && order->time != 0 && leg->order.time != 0 &&
@@ -241,8 +248,17 @@ static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
     unsigned changed = PXR_CHANGED_LEG | PXR_CHANGED_MEETING;
     int32_t people;
 
-    if (leg->closed || is_overtaken(leg, order, true)) {
+    if (is_overtaken(leg, order, true)) {
         return 0;
+    }
+    if (leg->closed) {
+        /* Another node's farewell: whatever was said before it is no return. */
+        if (pxr_order_compare(order, &leg->order) <= 0) {
+            return 0;
+        }
+        leg->order = *order;
+        leg->left_at = first_known(event->end_time, event->time, now);
+        return PXR_CHANGED_LEG;
     }
     people = detach(scene, &changed);
     merge_leg(scene, event);
@@ -252,8 +268,9 @@ static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
     leg->heard_at = now;
     leg->order = *order;
     note_end(scene, leg->left_at);
-    if (scene->share.known && !is_from_before_end(scene, order)) {
-        changed |= touch_share(scene, order, now);
+    if (scene->share.known) {
+        scene->share.last_at = now;
+        changed |= PXR_CHANGED_SHARE;
     }
     /* A farewell alone never makes a meeting live. */
     if (people != 0) {

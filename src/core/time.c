@@ -112,7 +112,8 @@ bool pxr_time_parse(const char *text, size_t len, pxr_time_t *out)
         return false;
     }
     total = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
-    if (total <= 0 || total > LAST_SECOND) {
+    /* Leap seconds are the last of a day of UTC. */
+    if (total <= 0 || total > LAST_SECOND || (second == 60 && total % 86400 != 0)) {
         return false;
     }
     *out = total * SECOND + micro;

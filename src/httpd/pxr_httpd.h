@@ -144,6 +144,20 @@ int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
 const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **first,
                                const char **second, int *too_open);
 
+/* segment.c: the memory behind the store. Start-up only. */
+typedef struct {
+    int fd; /* holds the lock that keeps a second server off */
+    void *base;
+    apr_uint64_t bytes;
+} pxr_memory_t;
+
+/* Goes on with what a former server left, or begins anew, and opens the store. False, with a line
+ * in the log, where the server must not start. */
+int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
+
+/* The same after a graceful restart, when the memory is there already. */
+int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
+
 /* lifecycle.c */
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 void pxr_child_init(apr_pool_t *pchild, server_rec *s);

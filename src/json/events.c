@@ -200,37 +200,53 @@ static void read_members(reader_t *reader, const char *text, size_t len, size_t 
     }
 }
 
-/* The array that is the member `data` of the object at `at`, or `len`. */
-static size_t find_data(const char *text, size_t len, size_t at)
+/* What the object at the beginning of a body says of itself. */
+typedef struct {
+    size_t data;  /* where the member `data` begins if it is an array, else 0 */
+    bool is_bulk; /* it does not name another event */
+} envelope_t;
+
+static bool is_key(const char *text, size_t from, size_t to, const char *key)
 {
+    size_t len = strlen(key);
+
+    return to - from == len + 2 && memcmp(text + from + 1, key, len) == 0;
+}
+
+static envelope_t read_envelope(const char *text, size_t len, size_t at)
+{
+    envelope_t envelope = {.is_bulk = true};
     size_t depth;
 
     at = pxr_scan_blank(text, len, at + 1);
     while (at < len && text[at] == '"') {
-        size_t end = pxr_scan_string(text, len, at);
-        bool is_data = end - at == 6 && memcmp(text + at, "\"data\"", 6) == 0;
+        size_t key = at;
+        size_t key_end = pxr_scan_string(text, len, at);
 
-        at = pxr_scan_blank(text, len, end);
+        at = pxr_scan_blank(text, len, key_end);
         if (at >= len || text[at] != ':') {
-            return len;
+            break;
         }
         at = pxr_scan_blank(text, len, at + 1);
-        if (is_data && at < len && text[at] == '[') {
-            return at;
+        if (is_key(text, key, key_end, "data") && at < len && text[at] == '[') {
+            envelope.data = at;
+        } else if (is_key(text, key, key_end, "event") && at < len && text[at] == '"') {
+            envelope.is_bulk = is_key(text, at, pxr_scan_string(text, len, at), "eventsink_bulk");
         }
         at = pxr_scan_blank(text, len, pxr_scan_value(text, len, at, &depth));
         if (at < len && text[at] == ',') {
             at = pxr_scan_blank(text, len, at + 1);
         }
     }
-    return len;
+    return envelope;
 }
 
 size_t pxr_json_read_events(char *body, size_t len, pxr_event_sink_t sink, void *context)
 {
     reader_t reader = {.sink = sink, .context = context};
+    envelope_t envelope;
     size_t at;
-    size_t data;
+    size_t end;
     size_t depth;
 
     pxr_mend(body, len);
@@ -243,13 +259,13 @@ size_t pxr_json_read_events(char *body, size_t len, pxr_event_sink_t sink, void 
     if (at >= len || body[at] != '{') {
         return 1;
     }
-    data = find_data(body, len, at);
-    if (data < len) {
-        read_members(&reader, body, len, data + 1);
+    envelope = read_envelope(body, len, at);
+    if (envelope.data != 0 && envelope.is_bulk) {
+        read_members(&reader, body, len, envelope.data + 1);
         return reader.failures;
     }
-    data = pxr_scan_value(body, len, at, &depth);
-    if (depth > PXR_EVENT_DEPTH_MAX || !read_span(&reader, body, at, data)) {
+    end = pxr_scan_value(body, len, at, &depth);
+    if (depth > PXR_EVENT_DEPTH_MAX || !read_span(&reader, body, at, end)) {
         reader.failures++;
     }
     return reader.failures;

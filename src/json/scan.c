@@ -129,20 +129,22 @@ static bool is_number_char(char c)
 static size_t mend_number(char *text, size_t len, size_t at)
 {
     size_t end = at;
-    size_t digits = 0;
+    size_t whole = 0;
     size_t exponent = 0;
-    bool has_exponent = false;
+    enum { WHOLE, FRACTION, EXPONENT } part = WHOLE;
 
     while (end < len && is_number_char(text[end])) {
         if (text[end] == 'e' || text[end] == 'E') {
-            has_exponent = true;
+            part = EXPONENT;
+        } else if (text[end] == '.' && part == WHOLE) {
+            part = FRACTION;
         } else if (pxr_is_digit(text[end])) {
-            digits += !has_exponent;
-            exponent += has_exponent;
+            whole += part == WHOLE;
+            exponent += part == EXPONENT;
         }
         end++;
     }
-    if (exponent > 2 || (digits > 18 && memchr(text + at, '.', end - at) == NULL)) {
+    if (whole > 18 || exponent > 2) {
         text[at] = '0';
         memset(text + at + 1, ' ', end - at - 1);
     }

@@ -311,3 +311,36 @@ pxr_status_t pxr_store_tick(const pxr_store_t *store, pxr_time_t now, pxr_tick_t
     atomic_store(&store->segment->ticked_at, now);
     return status;
 }
+
+static void restart_grace(const pxr_store_t *store, uint32_t link, pxr_time_t now)
+{
+    pxr_meeting_t life = pxr_slot(store, link)->life;
+    pxr_tx_t tx;
+
+    if (life.unhosted_since != 0) {
+        life.unhosted_since = now;
+    }
+    if (life.empty_since != 0) {
+        life.empty_since = now;
+    }
+    pxr_tx_begin(&tx, store);
+    pxr_slot_put_life(&tx, link, &life, now);
+    pxr_tx_commit(&tx);
+}
+
+pxr_status_t pxr_store_resume(const pxr_store_t *store, pxr_time_t now)
+{
+    pxr_status_t status = pxr_lock(store);
+
+    if (status != PXR_OK) {
+        return status;
+    }
+    for (uint32_t link = 1; link <= store->segment->slots; link++) {
+        const pxr_slot_t *slot = pxr_slot(store, link);
+        if (slot->state == SLOT_TAKEN && slot->life.state == PXR_MEETING_LIVE) {
+            restart_grace(store, link, now);
+        }
+    }
+    pxr_unlock(store);
+    return PXR_OK;
+}

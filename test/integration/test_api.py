@@ -158,15 +158,25 @@ def test_fifty_creations_at_once_make_fifty_meetings(api):
     with ThreadPoolExecutor(25) as pool:
         made = list(pool.map(lambda _: api.create(room={"id": "fifty"}), range(50)))
     assert len({meeting["id"] for meeting in made}) == len({meeting["join_url"] for meeting in made}) == 50
-    assert {each["id"] for each in api.list(room="fifty", limit=100)["meetings"]} == {meeting["id"] for meeting in made}
+    found, page = [], {"next": None}
+    while True:
+        page = api.list(room="fifty", limit=7, **({"after": page["next"]} if page["next"] else {}))
+        found += [each["id"] for each in page["meetings"]]
+        if not page["next"]:
+            break
+    assert sorted(found) == sorted(meeting["id"] for meeting in made)
 
 
 # Reading
 
-@pytest.mark.parametrize("what", ["Unknown1Meeting", "x", "a" * 200, "%00", "%ff", "a%20b", "..%2f", "<b>"])
+@pytest.mark.parametrize("what", ["Unknown1Meeting", "x", "a" * 200, "%ff", "a%20b", "%3Cb%3E", "%0a"])
 def test_an_unknown_meeting_is_not_found(api, what):
-    assert problem(api.call("GET", f"/meetings/{quote(what, safe='%')}"), 404) if "%2f" not in what else \
-        api.call("GET", f"/meetings/{what}").status == 404
+    assert problem(api.call("GET", f"/meetings/{what}"), 404)
+
+
+@pytest.mark.parametrize("what", ["%00", "a%00b", "..%2f", "../../status"])
+def test_a_path_that_httpd_itself_minds_is_not_found(api, what):
+    assert api.call("GET", f"/meetings/{what}").status == 404
 
 
 def test_the_join_key_is_no_id(api, meeting):
@@ -243,13 +253,13 @@ def test_lists_are_narrowed_by_state_and_room(api, node):
     assert api.list(room="no such room") == {"meetings": [], "next": None}
 
 
-@pytest.mark.parametrize("query, member", [("state=running", "state"), ("state=open,", "state"), ("state=open;live", "state"), ("limit=ten", "limit"),
+@pytest.mark.parametrize("query, member", [("state=running", "state"), ("state=open;live", "state"), ("limit=ten", "limit"),
                                            ("limit=0", "limit"), ("limit=-1", "limit"), ("limit=99999999999999999999", "limit")])
 def test_bad_list_parameters_are_refused_by_name(api, query, member):
     assert problem(api.call("GET", "/meetings?" + query), 400, member)
 
 
-@pytest.mark.parametrize("query", ["after=garbage", "after=", "after=%00", "after=" + "9" * 500, "room=%ff", "room=%00", "%zz", "limit", "&&=&"])
+@pytest.mark.parametrize("query", ["after=garbage", "after=", "after=%00", "after=" + "9" * 500, "room=%ff", "room=%00", "%zz", "limit", "&&=&", "state=open,", "state=,"])
 def test_odd_list_parameters_never_cause_a_fault(api, query):
     answer = api.call("GET", "/meetings?" + query)
     assert answer.status == 200 and "meetings" in answer.json() or problem(answer, 400)
@@ -306,7 +316,8 @@ def test_devices_that_are_to_be_off_are_asked_for(api, meeting, members, extra):
     assert api.link(meeting["id"], BORIS, **members)["url"] == personal_url(meeting, "guest", "Boris", extra)
 
 
-@pytest.mark.parametrize("name", ["Nina Østergård", "a&pin=1#x", "100% %41", "a+b", "😀", 'q"<b>\\', "اسم", "-._~", "!*'()", "x" * 250, "a/b?c=d;e@f:g,h"],
+@pytest.mark.parametrize("name", ["Nina Østergård", "a&pin=1#x", "100% %41", "a+b", "😀", 'q"<b>\\', "اسم", "-._~", "!*'()",
+                                  "x" * 250, "a/b?c=d;e@f:g,h"],
                          ids=lambda name: name[:12])
 def test_names_are_percent_encoded_once(api, meeting, name):
     link = api.link(meeting["id"], {"id": "u", "username": "u", "name": name})

@@ -1,5 +1,6 @@
 """What the meetings API does not take: bad members, bad JSON, too much, wrong methods, unknown paths. Nothing is half created."""
 
+import base64
 import json
 
 import pytest
@@ -54,7 +55,7 @@ def with_member(member, value):
 @pytest.mark.parametrize("member, value", CASES, ids=lambda value: (json.dumps(value) if not isinstance(value, str) else value)[:24])
 def test_a_bad_member_is_refused_by_name_and_nothing_is_made(api, member, value):
     answer = api.call("POST", "/meetings", with_member(member, value))
-    assert problem(answer, 400, *member.split(".")[:1 if value == {} or value is None else None])
+    assert problem(answer, 400, *member.split("."))
     assert api.call("GET", "/meetings/MustNotBeMade").status == 404
 
 
@@ -130,7 +131,7 @@ def test_a_larger_body_is_refused(api, size):
 
 
 def test_a_larger_body_in_chunks_is_refused(api):
-    answer = api.call("POST", "/meetings", iter([padded(LIMIT // 2), b" " * LIMIT]), {"Transfer-Encoding": "chunked"})
+    answer = api.call("POST", "/meetings", iter([padded(LIMIT // 2), b" " * LIMIT]))
     assert problem(answer, 413)
 
 
@@ -140,16 +141,12 @@ def test_a_larger_body_of_a_link_request_is_refused(api, meeting):
 
 def test_a_body_that_breaks_off_makes_nothing(api, server):
     body = json.dumps({"id": "BrokenOff1", **MINIMAL}).encode()
+    account = base64.b64encode(":".join(ADMIN).encode()).decode()
     head = (f"POST {PREFIX}/api/v1/meetings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
-            f"Authorization: {basic(ADMIN)}\r\nContent-Length: {len(body) + 10}\r\n\r\n")
+            f"Authorization: Basic {account}\r\nContent-Length: {len(body) + 10}\r\n\r\n")
     reply = server.raw(head.encode() + body)
     assert not reply or reply.startswith(b"HTTP/1.1 4")
     assert api.call("GET", "/meetings/BrokenOff1").status == 404
-
-
-def basic(account):
-    import base64
-    return "Basic " + base64.b64encode(":".join(account).encode()).decode()
 
 
 # Methods and paths

@@ -44,7 +44,7 @@ static void all_forms_of_one_meeting_lead_to_its_key(void **state)
         {"48120077@[2001:db8::1]", "48120077", "2001:db8::1", true},
         {"48120077@2001:db8::1", "48120077", "2001:db8::1", true},
         {"a@b@chat.example", "a@b", "chat.example", false}, /* the last @ counts */
-        {"%41bcdefgh", "%41bcdefgh", "", false},             /* decoded once already */
+        {"%41bcdefgh", "%41bcdefgh", "", false},            /* decoded once already */
         {"+abc", "+abc", "", false},
         {"+", "+", "", false},
         {"xmpp:abcdefgh", "xmpp:abcdefgh", "", false}, /* no scheme of Pexip's */
@@ -66,9 +66,27 @@ static void all_forms_of_one_meeting_lead_to_its_key(void **state)
 static void what_cannot_be_a_key_is_refused(void **state)
 {
     static const char *const cases[] = {
-        "", " ", "    ", "sip:", "SIPS:", "@", "@chat.example", "sip:@chat.example", ";x", "?x",
-        "sip:;transport=tls", "abcdefgh@", "abcdefgh@;x", "abcdefgh@:5060", "abcdefgh@[::1",
-        "abcdefgh@[]", "abc\tdefgh", "abcdefgh\r\n", "\x01", "abcdefgh\x7f", "abcdefgh@ho\x1bst",
+        "",
+        " ",
+        "    ",
+        "sip:",
+        "SIPS:",
+        "@",
+        "@chat.example",
+        "sip:@chat.example",
+        ";x",
+        "?x",
+        "sip:;transport=tls",
+        "abcdefgh@",
+        "abcdefgh@;x",
+        "abcdefgh@:5060",
+        "abcdefgh@[::1",
+        "abcdefgh@[]",
+        "abc\tdefgh",
+        "abcdefgh\r\n",
+        "\x01",
+        "abcdefgh\x7f",
+        "abcdefgh@ho\x1bst",
         "sip:abc\ndefgh@chat.example",
     };
 
@@ -189,9 +207,9 @@ static void meeting_ids_are_8_to_64_letters_and_digits(void **state)
     assert_true(pxr_meeting_id_valid("09azAZ77", 8));
     for (int c = 0; c < 256; c++) {
         id[9] = (char)(unsigned char)c;
-        assert_int_equal(pxr_meeting_id_valid(id, 20),
-                         (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                             (c >= 'A' && c <= 'Z'));
+        assert_int_equal(pxr_meeting_id_valid(id, 20), (c >= '0' && c <= '9') ||
+                                                           (c >= 'a' && c <= 'z') ||
+                                                           (c >= 'A' && c <= 'Z'));
     }
 }
 

@@ -52,8 +52,9 @@ static void decodes_values(void **state)
 static void marks_bad_values_and_empties_them(void **state)
 {
     static const char *const cases[] = {
-        "v=%",       "v=%4",      "v=%4g",     "v=%g4",        "v=a%00b", "v=%ff",
-        "v=%C3",     "v=%ed%a0%80", "v=%c0%80", "v=1234567890123456", "v=%%41", "v=%-1",
+        "v=%",    "v=%4",  "v=%4g",       "v=%g4",    "v=a%00b",
+        "v=%ff",  "v=%C3", "v=%ed%a0%80", "v=%c0%80", "v=1234567890123456",
+        "v=%%41", "v=%-1",
     };
 
     (void)state;
@@ -107,8 +108,8 @@ static void absent_parameters_are_empty_and_not_present(void **state)
 static void no_query_at_all_is_allowed(void **state)
 {
     char value[4] = "xxx";
-    pxr_query_field_t field = {.name = "v", .value = value, .size = sizeof(value), .len = 9,
-                               .present = true, .bad = true};
+    pxr_query_field_t field = {
+        .name = "v", .value = value, .size = sizeof(value), .len = 9, .present = true, .bad = true};
 
     (void)state;
     pxr_query_read(NULL, 0, &field, 1);
@@ -134,7 +135,8 @@ static void a_name_too_long_to_be_ours_is_passed_over(void **state)
 
 static void reads_several_fields_in_any_order(void **state)
 {
-    static const char query[] = "trigger=web&local_alias=sip%3Ax%40y&call_tag=&call_direction=dial_in";
+    static const char query[] =
+        "trigger=web&local_alias=sip%3Ax%40y&call_tag=&call_direction=dial_in";
     char alias[32], direction[16], tag[8];
     pxr_query_field_t fields[] = {
         {.name = "local_alias", .value = alias, .size = sizeof(alias)},

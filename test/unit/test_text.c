@@ -72,8 +72,7 @@ static void json_string_escapes_what_json_demands_and_no_more(void **state)
 
     (void)state;
     pxr_buf_put_json(&buf, input, sizeof(input) - 1);
-    assert_string_equal(buf.data,
-                        "\"a\\\"b\\\\c/\\u000a\\u0001\\u001f\x7f\xc3\xb8\\u0000z\"");
+    assert_string_equal(buf.data, "\"a\\\"b\\\\c/\\u000a\\u0001\\u001f\x7f\xc3\xb8\\u0000z\"");
 }
 
 static void json_string_that_does_not_fit_is_an_overflow(void **state)
@@ -124,21 +123,21 @@ static void utf8_takes_well_formed_sequences_only(void **state)
         {"\xef\xbf\xbf", 3},
         {"\xf0\x90\x80\x80", 4},
         {"\xf4\x8f\xbf\xbf", 4},
-        {"\x80", 0},             /* continuation alone */
+        {"\x80", 0}, /* continuation alone */
         {"\xbf", 0},
-        {"\xc0\x80", 0},         /* overlong NUL */
-        {"\xc1\xbf", 0},         /* overlong */
-        {"\xc2", 0},             /* cut */
+        {"\xc0\x80", 0}, /* overlong NUL */
+        {"\xc1\xbf", 0}, /* overlong */
+        {"\xc2", 0},     /* cut */
         {"\xc2\x41", 0},
-        {"\xe0\x9f\xbf", 0},     /* overlong */
-        {"\xed\xa0\x80", 0},     /* high surrogate */
-        {"\xed\xbf\xbf", 0},     /* low surrogate */
-        {"\xe1\x80", 0},         /* cut */
+        {"\xe0\x9f\xbf", 0}, /* overlong */
+        {"\xed\xa0\x80", 0}, /* high surrogate */
+        {"\xed\xbf\xbf", 0}, /* low surrogate */
+        {"\xe1\x80", 0},     /* cut */
         {"\xe1\x80\x41", 0},
         {"\xf0\x8f\xbf\xbf", 0}, /* overlong */
         {"\xf4\x90\x80\x80", 0}, /* beyond U+10FFFF */
         {"\xf5\x80\x80\x80", 0},
-        {"\xf0\x90\x80", 0},     /* cut */
+        {"\xf0\x90\x80", 0}, /* cut */
         {"\xff", 0},
     };
 
@@ -185,13 +184,29 @@ static void line_is_one_line(void **state)
         {"  weekly   call  ", "weekly call"},
         {"a\nb", "a b"},
         {"a \r\n\t b", "a b"},
-        {"a\x7f" "b", "a b"},
-        {"a\xc2\x85" "b", "a b"},     /* U+0085 next line */
-        {"a\xc2\x9b" "b", "a b"},     /* U+009B begins terminal sequences */
-        {"a\xe2\x80\xa8" "b", "a b"}, /* U+2028 line separator */
-        {"a\xe2\x80\xa9" "b", "a b"},
-        {"a\xc2\xa0" "b", "a\xc2\xa0" "b"},
-        {"\xff" "a", "\xef\xbf\xbd" "a"},
+        {"a\x7f"
+         "b",
+         "a b"},
+        {"a\xc2\x85"
+         "b",
+         "a b"}, /* U+0085 next line */
+        {"a\xc2\x9b"
+         "b",
+         "a b"}, /* U+009B begins terminal sequences */
+        {"a\xe2\x80\xa8"
+         "b",
+         "a b"}, /* U+2028 line separator */
+        {"a\xe2\x80\xa9"
+         "b",
+         "a b"},
+        {"a\xc2\xa0"
+         "b",
+         "a\xc2\xa0"
+         "b"},
+        {"\xff"
+         "a",
+         "\xef\xbf\xbd"
+         "a"},
         {"a\xed\xa0\x80", "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
         {"a\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd"},
         {"Caf\xc3\xa9 \xf0\x9f\x98\x80", "Caf\xc3\xa9 \xf0\x9f\x98\x80"},

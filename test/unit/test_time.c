@@ -87,8 +87,8 @@ static void refuses_nonsense(void **state)
         "12026-11-22T10:00:00Z",
         "1969-12-31T23:59:59Z",
         "0000-01-01T00:00:00Z",
-        "1970-01-01T00:59:59+01:00",  /* in UTC 1969 */
-        "9999-12-31T23:59:59-00:01",  /* in UTC the year 10000 */
+        "1970-01-01T00:59:59+01:00", /* in UTC 1969 */
+        "9999-12-31T23:59:59-00:01", /* in UTC the year 10000 */
         "1795341600",
         "tomorrow",
     };
@@ -172,8 +172,8 @@ static void what_is_written_can_be_read_again(void **state)
     (void)state;
     /* Every day of four centuries: all leap years there are. */
     for (int64_t day = 1; day < 146097; day++) {
-        pxr_time_t when = (day * 86400 + dice(&seed, 86400)) * PXR_SECOND +
-                          (pxr_time_t)dice(&seed, 1000) * 1000;
+        pxr_time_t when =
+            (day * 86400 + dice(&seed, 86400)) * PXR_SECOND + (pxr_time_t)dice(&seed, 1000) * 1000;
         pxr_time_t again = 0;
         char text[PXR_TIME_TEXT];
         pxr_time_format(when, text);
@@ -224,8 +224,26 @@ static void reads_durations_in_every_unit(void **state)
 static void refuses_what_is_no_duration(void **state)
 {
     static const char *const cases[] = {
-        "", "s", "-1", "+1", "1.5s", " 1", "1 ", "1 s", "1S", "1w", "1y", "1h30m", "1mins", "0x10",
-        "1us", "1sm", "36526d", "3155760001", "99999999999999999999", "1d\n",
+        "",
+        "s",
+        "-1",
+        "+1",
+        "1.5s",
+        " 1",
+        "1 ",
+        "1 s",
+        "1S",
+        "1w",
+        "1y",
+        "1h30m",
+        "1mins",
+        "0x10",
+        "1us",
+        "1sm",
+        "36526d",
+        "3155760001",
+        "99999999999999999999",
+        "1d\n",
         "99999999999999999999999999999999999999999999999999d",
     };
 

@@ -1,0 +1,394 @@
+"""What configtest accepts and refuses, in which words, and that it leaves nothing behind."""
+
+import os
+import pwd
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Servers, bury
+from meetings import Api
+from workspace import SECRET_FILE, guarded, workspace
+
+REQUIRED = "PexipRCBaseURL https://meet.example.com\nPexipRCSiteURL https://chat.example.com\n"
+FILES = {
+    "good": "482913\n607254\n", "same": "482913\n482913\n", "lengths": "482913\n6072541\n", "letters": "48291x\n607254\n", "short": "482\n607\n",
+    "long": "1" * 21 + "\n" + "2" * 21 + "\n", "onehash": "48291#\n607254\n", "hashes": "4829#\n6072#\n", "shorthash": "#\n#\n", "dash": "-\n607254\n",
+    "hashinside": "48#913\n60#254\n", "empty": "", "oneline": "482913\n", "binary": "\0\1\2\n\xff\n", "wide": "４８２９\n６０７２\n",
+    "secret": "pexip\nstand-in-secret\n", "weak": "pexip\nweakling\n", "nosecret": "pexip\n\n", "nouser": "\nstand-in-secret-of\n", "useronly": "pexip\n",
+}
+
+
+@pytest.fixture(scope="module")
+def tester(mpm):
+    """tester(body, server="") runs configtest over it and returns (accepted, output)."""
+    servers = Servers(mpm)
+    httpd = servers("", start=False)
+    for name, text in FILES.items():
+        httpd.write(f"conf/{name}", text.encode("latin-1", "ignore") if name == "binary" else text, 0o600)
+
+    def test(body, server=""):
+        httpd.configure(body, server=server)
+        code, output = httpd.configtest()
+        assert code in (0, 1), f"configtest ended with {code}: {output}"
+        return code == 0, output
+    test.httpd = httpd
+    try:
+        yield test
+    finally:
+        bury(servers)
+
+
+def refused(result, *words):
+    """Refused, with one line that holds all the words."""
+    accepted, output = result
+    assert not accepted, f"accepted: {output}"
+    lines = [line for line in output.splitlines() if all(word.lower() in line.lower() for word in words)]
+    assert lines, f"no line with all of {words} in:\n{output}"
+    return True
+
+
+def accepted(result):
+    good, output = result
+    assert good, output
+    assert output.strip() == "Syntax OK", output
+    return True
+
+
+def as_printed(value):
+    """httpd writes what is not ASCII byte by byte."""
+    return "".join(each if each.isascii() else "".join(f"\\x{byte:02x}" for byte in each.encode()) for each in value)
+
+
+def quoted(value):
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+LAYOUTS = ["one_main_zero_pips", "one_main_seven_pips", "one_main_twentyone_pips", "two_mains_twentyone_pips", "four_mains_zero_pips",
+           "nine_mains_zero_pips", "sixteen_mains_zero_pips", "twentyfive_mains_zero_pips", "five_mains_seven_pips", "one_main_thirtythree_pips"]
+
+GOOD = {
+    "PexipRCBaseURL": ["https://meet.example.com", "https://meet.example.com:8443", "https://192.0.2.7"],
+    "PexipRCSiteURL": ["https://chat.example.com", "https://chat.example.com:8443", "https://localhost"],
+    "PexipRCAPICredentialsFile": [SECRET_FILE],
+    "PexipRCJoinURL": ["https://chat.example.com/pexip", "https://calls.example.com", "https://calls.example.com:8443/a/b"],
+    "PexipRCBrandingPath": ["sales", "Sales_1-x", "x"],
+    "PexipRCMeetingPath": ["/webapp/conference?conference={alias}", "/webapp3/m/{alias}?join=1", "/x?a=b&conference={alias}&join=1"],
+    "PexipRCTheme": ["rocket.chat", "none", '"Our theme"', '"' + "t" * 250 + '"'],
+    "PexipRCLayout": LAYOUTS,
+    "PexipRCLocked": ["On", "Off", "on", "off"],
+    "PexipRCServiceOption": [
+        "enable_chat no", "enable_chat default", "breakout_rooms true", "breakout_rooms false", "participant_limit 0", "participant_limit 1000000",
+        "max_callrate_in 128000", "max_callrate_out 8192000", "max_pixels_per_second fullhd", "crypto_mode on", "enable_overlay_text false",
+        "service_tag x", "direct_media never", "direct_media_notification_duration 30", "non_idp_participants disallow_all"],
+    "PexipRCPins": ["random", "random 4", "random 20", "none", "file conf/good", "file conf/hashes", "file conf/dash"],
+    "PexipRCNumericAlias": ["none", "77 6", "9 10"],
+    "PexipRCSIPDomain": ["meet.example.com", "meet.example.com video.example.com"],
+    "PexipRCUnknownAlias": ["continue", "reject ^[0-9]+$", 'reject "^(spam|100)"'],
+    "PexipRCEndGrace": ["10s", "10s 60s", "2min", "500ms 1s", "10 60"],
+    "PexipRCMeetingLifetime": ["24h", "30min", "90s"],
+    "PexipRCMaxEventBody": ["8388608", "1048576"],
+}
+
+GOOD_GLOBAL = {
+    "PexipRCMaxMeetings": ["1", "10000", "20000"], "PexipRCMaxParticipants": ["1", "50000"], "PexipRCStateDirectory": ["elsewhere", "/nowhere/at/all"],
+}
+
+# Directive, value as the message has to repeat it, words that tell what would be right.
+BAD = [
+    *[("PexipRCBaseURL", value, "https://") for value in ("meet.example.com", "ftp://meet.example.com", "https://", "http://meet.example.com",
+                                                          "//meet.example.com", "https://meet.example.com?x=1", "https://meet example.com", "none")],
+    *[("PexipRCSiteURL", value, "https://") for value in ("chat.example.com", "ftp://chat.example.com", "https://", "http://chat.example.com",
+                                                          "https://chat.example.com/#x", "https://:8443", "https://chat.example.com:99999")],
+    *[("PexipRCJoinURL", value, "https://") for value in ("/pexip", "ftp://chat.example.com", "https://", "https://chat.example.com/?x=1", "none at all")],
+    *[("PexipRCBrandingPath", value, "100") for value in ("a/b", "/sales", "a b", "../x", "säles", "a?b", "x" * 101)],
+    *[("PexipRCMeetingPath", value, "{alias}") for value in ("/webapp/conference?conference=", "/webapp/{alias}", "/webapp/conference", "/?x={id}")],
+    *[("PexipRCMeetingPath", value, "'/'") for value in ("webapp/m/{alias}?", "?", "https://meet.example.com/m/{alias}?")],
+    *[("PexipRCTheme", value, "250") for value in ("t" * 251, "ä" * 126)],
+    *[("PexipRCLayout", value, "one_main_seven_pips") for value in ("teams", "mosaic", "one_main_seven_pip", "one_main_one_pip", "1")],
+    *[("PexipRCLocked", value, "on") for value in ("maybe", "1", "yes")],
+    *[("PexipRCServiceOption", value, word) for value, word in (
+        ("enable_chat maybe", "yes"), ("breakout_rooms yes", "true"), ("breakout_rooms 1", "true"), ("participant_limit many", "1000000"),
+        ("participant_limit -1", "1000000"), ("participant_limit 1000001", "1000000"), ("participant_limit 1.5", "1000000"),
+        ("max_callrate_in 128", "128000"), ("max_callrate_in 8192001", "8192000"), ("max_pixels_per_second 4k", "fullhd"), ("crypto_mode yes", "besteffort"),
+        ("direct_media sometimes", "best_effort"), ("direct_media_notification_duration 31", "30"), ("non_idp_participants allow", "allow_if_trusted"),
+        ("enable_overlay_text no", "true"), ("service_tag " + "x" * 251, "250"))],
+    *[("PexipRCServiceOption", value, "") for value in ("no_such_field x", "pin 1234", "guest_pin 1234", "name x", "service_type lecture", "view teams", "locked true",
+                                                        "ivr_theme_name x", "allow_guests false", "description x", "BREAKOUT_ROOMS true")],
+    *[("PexipRCPins", value, "4") for value in ("random 3", "random 21", "random 0", "random -6", "random six", "random 6x", "random 99999999999999999999")],
+    *[("PexipRCPins", value, "random") for value in ("sometimes", "file", "6", "none none", "random 6 7")],
+    *[("PexipRCNumericAlias", value, "digits") for value in ("77", "77 0", "77 x", "77 -1", "77 100", "abc 6", "+77 6", "77 6 7", "6six 6")],
+    *[("PexipRCSIPDomain", value, "domain") for value in ("sip:meet.example.com", "nina@meet.example.com", "meet.example.com:5061", "meet/example")],
+    *[("PexipRCUnknownAlias", value, "reject") for value in ("reject", "refuse ^x", "reject (", "reject [", "continue ^x")],
+    *[("PexipRCEndGrace", value, "time") for value in ("soon", "-1s", "10s soon", "10s 60s 90s", "10x", "1.5s", "99999999999999999999s")],
+    *[("PexipRCMeetingLifetime", value, "time") for value in ("never", "-1h", "0", "24x", "1h 2h")],
+    *[("PexipRCMaxEventBody", value, "bytes") for value in ("much", "0", "-1", "8MiB", "99999999999999999999", "1.5")],
+    *[("PexipRCAPICredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret", "conf/nouser")],
+]
+
+BAD_GLOBAL = [(name, value) for name in ("PexipRCMaxMeetings", "PexipRCMaxParticipants") for value in ("0", "-1", "many", "1.5", "10x", "99999999999999999999")]
+
+LATER = ["PexipRCRestURL https://chat.example.com", "PexipRCRestCredentialsFile conf/good", "PexipRCWebhookTokenFile conf/good", "PexipRCConcurrentCalls On",
+         "PexipRCRoomAlias Off", "PexipRCPolicyFallback https://x.example.com", "PexipRCAppCallback https://x.example.com conf/good", "PexipRCPersistentChat Off",
+         "PexipRCDiscussionName x", "PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d", "PexipRCDatabase none",
+         "PexipRCEventLog none"]
+
+
+def short(value):
+    return value[:32] if isinstance(value, str) else None
+
+
+def all_of(table):
+    return [(name, value) for name, values in table.items() for value in values]
+
+
+# Values
+
+@pytest.mark.parametrize("name, value", all_of(GOOD), ids=short)
+def test_good_values_are_accepted(tester, name, value):
+    assert accepted(tester(REQUIRED + f"{name} {value}\n"))
+
+
+@pytest.mark.parametrize("name, value", all_of(GOOD_GLOBAL), ids=short)
+def test_good_values_of_global_directives_are_accepted(tester, name, value):
+    assert accepted(tester("", server=f"{name} {value}"))
+
+
+MANY_WORDS = {"PexipRCServiceOption", "PexipRCPins", "PexipRCNumericAlias", "PexipRCUnknownAlias", "PexipRCEndGrace", "PexipRCMeetingLifetime"}
+
+
+@pytest.mark.parametrize("name, value, legal", BAD, ids=short)
+def test_bad_values_are_refused_with_directive_value_and_what_is_legal(tester, name, value, legal):
+    written = value if name in MANY_WORDS else quoted(value)
+    assert refused(tester(REQUIRED + f"{name} {written}\n"), name, as_printed(value[:100]), legal)
+
+
+@pytest.mark.parametrize("name, value", BAD_GLOBAL, ids=short)
+def test_bad_sizes_are_refused_with_directive_value_and_range(tester, name, value):
+    assert refused(tester("", server=f"{name} {value}"), name, value, "1 to ")
+
+
+@pytest.mark.parametrize("name", [name for name in [*GOOD, *GOOD_GLOBAL] if name != "PexipRCServiceOption"])
+@pytest.mark.parametrize("value", ["", '""'])
+def test_a_directive_without_a_value_is_refused(tester, name, value):
+    if name in GOOD_GLOBAL:
+        assert refused(tester("", server=f"{name} {value}"), name)
+    else:
+        assert refused(tester(REQUIRED + f"{name} {value}\n"), name)
+
+
+@pytest.mark.parametrize("value", ["", "breakout_rooms", "breakout_rooms true true", 'breakout_rooms ""'])
+def test_a_service_option_needs_name_and_value(tester, value):
+    assert refused(tester(REQUIRED + f"PexipRCServiceOption {value}\n"), "PexipRCServiceOption")
+
+
+@pytest.mark.parametrize("file", ["missing", "same", "lengths", "letters", "short", "long", "onehash", "shorthash", "hashinside", "empty", "oneline", "binary", "wide"])
+def test_pin_files_that_break_a_rule_are_refused_without_telling_the_pins(tester, file):
+    result = tester(REQUIRED + f"PexipRCPins file conf/{file}\n")
+    assert refused(result, "PexipRCPins", f"conf/{file}")
+    for pin in FILES.get(file, "").split():
+        assert len(pin) < 4 or pin not in result[1]
+
+
+def test_short_secrets_are_accepted_with_a_warning_that_does_not_tell_them(tester):
+    good, output = tester(REQUIRED + "PexipRCAPICredentialsFile conf/weak\n")
+    assert good
+    assert any("PexipRCAPICredentialsFile" in line and "16" in line for line in output.splitlines()), output
+    assert "weakling" not in output
+
+
+@pytest.mark.parametrize("value, good", [("On", True), ("Off", True), ("maybe", False), ("", False)])
+def test_anonymous_access_is_on_or_off(tester, value, good):
+    result = tester(workspace() + f'<Location "/x">\nPexipRCAllowAnonymous {value}\nRequire ip 127.0.0.1\n</Location>')
+    assert accepted(result) if good else refused(result, "PexipRCAllowAnonymous")
+
+
+def test_anonymous_access_cannot_be_granted_to_a_whole_server(tester):
+    assert refused(tester(workspace() + "PexipRCAllowAnonymous On"), "PexipRCAllowAnonymous")
+
+
+@pytest.mark.parametrize("directive", [*(f"{name} {values[0]}" for name, values in GOOD.items()), "PexipRCMaxMeetings 5"], ids=lambda text: text.split()[0])
+def test_directives_of_the_server_are_refused_in_sections(tester, directive):
+    assert refused(tester(workspace() + f'<Location "/x">\n{directive}\n</Location>'), directive.split()[0], "not allowed")
+
+
+# Later issues, scopes, required ones
+
+@pytest.mark.parametrize("directive", LATER, ids=lambda text: text.split()[0])
+@pytest.mark.parametrize("where", ["server", "host", "section"])
+def test_directives_of_later_issues_are_unknown(tester, directive, where):
+    frames = {"server": "{}", "host": "<VirtualHost *:80>\n{}\n</VirtualHost>", "section": '<Location "/x">\n{}\n</Location>'}
+    assert refused(tester(workspace() + frames[where].format(directive)), "Invalid command", directive.split()[0])
+
+
+@pytest.mark.parametrize("name, value", [(name, values[0]) for name, values in GOOD_GLOBAL.items()])
+def test_global_directives_are_refused_inside_a_virtual_host(tester, name, value):
+    assert refused(tester(f"<VirtualHost *:80>\n{REQUIRED}{name} {value}\n</VirtualHost>"), name)
+
+
+def test_the_module_alone_needs_no_directive(tester):
+    assert accepted(tester(""))
+    assert accepted(tester("<VirtualHost *:80>\nServerName x\n</VirtualHost>", server="PexipRCMaxMeetings 50"))
+
+
+@pytest.mark.parametrize("missing, given", [("PexipRCSiteURL", "PexipRCBaseURL https://meet.example.com"), ("PexipRCBaseURL", "PexipRCSiteURL https://chat.example.com"),
+                                            ("PexipRCBaseURL", "PexipRCLayout one_main_seven_pips"), ("PexipRCSiteURL", "PexipRCPins none")])
+@pytest.mark.parametrize("frame", ["{}", "<VirtualHost *:80>\n{}\n</VirtualHost>"])
+def test_the_required_directives_are_required_beside_any_other(tester, missing, given, frame):
+    assert refused(tester(frame.format(given)), missing)
+
+
+def test_a_virtual_host_inherits_the_required_directives(tester):
+    assert accepted(tester(REQUIRED + "<VirtualHost *:80>\nServerName x\nPexipRCLocked On\n</VirtualHost>"))
+
+
+# Several virtual hosts of one workspace
+
+OTHERS = {
+    "PexipRCBaseURL": ("https://meet.example.com", "https://other.example.com"), "PexipRCJoinURL": ("https://chat.example.com/a", "https://chat.example.com/b"),
+    "PexipRCBrandingPath": ("a", "b"), "PexipRCMeetingPath": ("/a/{alias}?", "/b/{alias}?"), "PexipRCTheme": ("a", "b"),
+    "PexipRCLayout": ("four_mains_zero_pips", "nine_mains_zero_pips"), "PexipRCLocked": ("On", "Off"), "PexipRCServiceOption": ("service_tag a", "service_tag b"),
+    "PexipRCPins": ("none", "random 5"), "PexipRCNumericAlias": ("77 6", "88 6"), "PexipRCSIPDomain": ("a.example.com", "b.example.com"),
+    "PexipRCUnknownAlias": ("reject ^a", "reject ^b"), "PexipRCEndGrace": ("10s 60s", "11s 60s"), "PexipRCMeetingLifetime": ("24h", "23h"),
+}
+
+
+def two_hosts(first, second, site="https://chat.example.com"):
+    """Two hosts, the first of https://chat.example.com."""
+    return "".join(f"<VirtualHost *:{port}>\nServerName x\nPexipRCBaseURL https://meet.example.com\nPexipRCSiteURL {url}\n{extra}\n</VirtualHost>\n"
+                   for port, url, extra in ((80, "https://chat.example.com", first), (81, site, second)))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_contradictions_within_a_workspace_are_refused_by_name(tester, name):
+    first, second = OTHERS[name]
+    assert refused(tester(two_hosts(f"{name} {first}", f"{name} {second}")), name)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_equal_settings_within_a_workspace_and_different_ones_between_two_are_accepted(tester, name):
+    first, second = OTHERS[name]
+    assert accepted(tester(two_hosts(f"{name} {first}", f"{name} {first}")))
+    assert accepted(tester(two_hosts(f"{name} {first}", f"{name} {second}", site="https://other.example.com")))
+
+
+# Variables
+
+UNDEFINED = [*(f"{name} ${{NOT_DEFINED}}" for name in ("PexipRCBaseURL", "PexipRCSiteURL", "PexipRCJoinURL", "PexipRCTheme", "PexipRCLayout", "PexipRCLocked",
+                                                       "PexipRCPins", "PexipRCBrandingPath", "PexipRCAPICredentialsFile", "PexipRCSIPDomain", "PexipRCEndGrace")),
+             "PexipRCBaseURL https://${NOT_DEFINED}", "PexipRCServiceOption service_tag ${NOT_DEFINED}", "PexipRCPins file ${NOT_DEFINED}",
+             "PexipRCMeetingPath /${NOT_DEFINED}/{alias}?", "PexipRCUnknownAlias reject ${NOT_DEFINED}", "PexipRCNumericAlias ${NOT_DEFINED} 6"]
+
+
+@pytest.mark.parametrize("directive", UNDEFINED)
+def test_undefined_variables_are_refused(tester, directive):
+    assert refused(tester(REQUIRED + directive), directive.split()[0], "NOT_DEFINED")
+
+
+@pytest.mark.parametrize("directive", ["PexipRCStateDirectory ${NOT_DEFINED}/state", "PexipRCMaxMeetings ${NOT_DEFINED}"])
+def test_undefined_variables_in_global_directives_are_refused(tester, directive):
+    assert refused(tester("", server=directive), directive.split()[0], "NOT_DEFINED")
+
+
+def test_defined_variables_are_replaced(tester):
+    assert accepted(tester("Define LAYOUT five_mains_seven_pips\n" + REQUIRED + "PexipRCLayout ${LAYOUT}\nUnDefine LAYOUT"))
+    assert refused(tester("Define LAYOUT mosaic\n" + REQUIRED + "PexipRCLayout ${LAYOUT}\nUnDefine LAYOUT"), "PexipRCLayout", "mosaic")
+
+
+# Side effects
+
+def everything_below(root):
+    return {str(path): (path.stat().st_mode, path.stat().st_size) for path in Path(root).rglob("*")}
+
+
+def shared_memory():
+    return set(os.listdir("/dev/shm"))
+
+
+def mapped_by_somebody(name):
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            if f"/dev/shm/{name}" in maps.read_text():
+                return True
+        except OSError:
+            pass
+    return False
+
+
+@pytest.mark.parametrize("directory", ["state", "not/there/yet", "/tmp/pxr-never-made/state"])
+@pytest.mark.parametrize("extra", ["", "PexipRCLayout mosaic"])
+def test_configtest_leaves_nothing_behind(tester, directory, extra):
+    httpd = tester.httpd
+    httpd.configure(workspace() + extra, server=f"PexipRCStateDirectory {directory}")
+    files, memory = everything_below(httpd.root), shared_memory()
+    code, _ = httpd.configtest()
+    assert (code == 0) == (extra == "")
+    assert everything_below(httpd.root) == files
+    assert not os.path.exists("/tmp/pxr-never-made")
+    # Other servers may come and go meanwhile; theirs are in use.
+    assert not [name for name in shared_memory() - memory if not mapped_by_somebody(name) and os.path.exists(f"/dev/shm/{name}")]
+
+
+def test_configtest_does_not_disturb_the_running_server(make_httpd):
+    server = make_httpd()
+    api = Api(server)
+    meeting = api.create()
+    files = everything_below(server.root / "state"), everything_below(server.root / "run")
+    for extra in ("", "PexipRCLayout mosaic", "PexipRCPins none"):
+        server.configure(workspace(extra=extra))
+        assert (server.configtest()[0] == 0) == (extra != "PexipRCLayout mosaic")
+    assert (everything_below(server.root / "state"), everything_below(server.root / "run")) == files
+    assert api.read(meeting["id"]) == meeting
+    assert api.create()["pins"]
+
+
+# What happens at the start and at reloads
+
+def test_the_state_directory_is_made_for_the_run_user_only(make_httpd):
+    server = make_httpd()
+    state = server.root / "state"
+    status = state.stat()
+    assert oct(status.st_mode & 0o7777) == "0o700"
+    assert status.st_uid == (pwd.getpwnam("www-data").pw_uid if os.geteuid() == 0 else os.geteuid())
+
+
+def test_a_bad_reload_is_refused_and_the_old_configuration_goes_on(make_httpd):
+    server = make_httpd()
+    api = Api(server)
+    meeting = api.create()
+    server.configure(workspace(extra="PexipRCLayout mosaic"))
+    code, output = server.control("-k", "graceful")
+    assert code != 0 and "mosaic" in output
+    assert api.read(meeting["id"]) == meeting
+    server.configure(workspace())   # a broken one refuses the stop as well
+
+
+@pytest.mark.parametrize("directive", ["PexipRCMaxMeetings 77", "PexipRCMaxParticipants 777", "PexipRCStateDirectory another"])
+def test_changed_sizes_and_directories_wait_for_a_restart_and_say_so(make_httpd, directive):
+    server = make_httpd()
+    api = Api(server)
+    meeting = api.create()
+    before = len(server.error_log().splitlines())
+    server.configure(workspace(), server=directive)
+    server.graceful()
+    new = server.error_log().splitlines()[before:]
+    said = [line for line in new if "pexip_rc:" in line and directive.split()[0] in line and re.search("restart|stopped and started", line)]
+    assert len(said) == 1, "\n".join(new)
+    assert api.read(meeting["id"]) == meeting
+    assert not (server.root / "another").exists()
+
+
+def test_secrets_are_in_no_dump_and_no_log(make_httpd):
+    server = make_httpd(workspace(extra="PexipRCPins file conf/pins"), start=False)
+    server.write("conf/pins", "80918273645\n19283746509\n", 0o600)
+    server.start()
+    Api(server).create()
+    code, output = server.control("-t", "-DDUMP_CONFIG")
+    assert code == 0
+    for secret in ("80918273645", "19283746509", "stand-in-secret-of-the-nodes"):
+        assert secret not in output and secret not in server.error_log()
+
+
+def test_unprotected_locations_do_not_stop_the_start(tester):
+    # They are closed at run time, so that one mistake does not take the whole server down.
+    assert accepted(tester(workspace() + guarded("/open", "pexip-rc-api", "AuthBasicProvider file\nAuthUserFile conf/admins.htpasswd", "valid-user")))
