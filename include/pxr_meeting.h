@@ -33,6 +33,7 @@ typedef struct {
     pxr_time_t ended_at;       /* 0 unless ended */
     pxr_time_t last_end;       /* latest end or departure, by the nodes' clocks */
     pxr_time_t empty_since;    /* 0 while somebody is present or it is not live */
+    pxr_time_t crowded_until;  /* until then a leg may be there for which there was no record */
     pxr_time_t unhosted_since; /* 0 while some node hosts it or it is not live */
     uint32_t shares;           /* nodes (and breakout rooms on nodes) that host it now */
     uint32_t present;          /* legs that are evidence of a person */
@@ -40,8 +41,7 @@ typedef struct {
     uint32_t era;              /* counts returns to open; shares of an earlier era are over */
     uint8_t closed;            /* no new joins */
     uint8_t inferred;          /* ended although some node never said so */
-    uint8_t crowded;           /* legs are missing for want of room: counts prove no absence */
-    uint8_t reserved[5];
+    uint8_t reserved[6];
 } pxr_meeting_t;
 
 /* What a node or a visitor is told. */

@@ -53,9 +53,11 @@ pxr_status_t pxr_store_resume(const pxr_store_t *store, pxr_time_t now);
 
 pxr_store_sizes_t pxr_store_sizes(const pxr_store_t *store);
 
-/* Finds or enters a workspace by its origin and sets its number. PXR_FULL beyond
- * PXR_WORKSPACES_MAX. Start-up only, though other processes may be at work. */
-pxr_status_t pxr_store_workspace(const pxr_store_t *store, const char *origin, uint32_t *workspace);
+/* Finds or enters all configured workspaces by their origins and sets their numbers. Where more
+ * have come and gone than there is room for, those of which no meeting is left give way; PXR_FULL
+ * where that does not help. Start-up only, though other processes may be at work. */
+pxr_status_t pxr_store_workspaces(const pxr_store_t *store, const char *const *origins,
+                                  size_t count, uint32_t *numbers);
 
 /* Which meeting; stays valid for ever, but may come to name nothing. */
 typedef struct {
@@ -242,7 +244,8 @@ typedef struct {
 size_t pxr_store_nodes(const pxr_store_t *store, uint32_t workspace, pxr_node_t *nodes, size_t max);
 
 /* Proves that every slot of every table is on exactly one list, that all counts agree and that the
- * index leads where it should. PXR_BROKEN and a sentence in `why` otherwise. Takes the lock for as
+ * index leads where it should. PXR_BROKEN and a sentence in `why` otherwise; PXR_FULL where there
+ * is no memory to find out. Takes the lock for as
  * long as that needs: for tests and after a repair. */
 pxr_status_t pxr_store_check(const pxr_store_t *store, char *why, size_t why_size);
 

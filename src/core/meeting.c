@@ -68,8 +68,8 @@ static pxr_time_t drained_at(const pxr_meeting_t *m, pxr_time_t last_join)
 
     if (m->unhosted_since != 0) {
         at = m->unhosted_since + m->grace;
-    } else if (m->empty_since != 0 && !m->crowded) {
-        at = m->empty_since + m->silence;
+    } else if (m->empty_since != 0) {
+        at = later(m->empty_since + m->silence, m->crowded_until);
     } else {
         return PXR_TIME_NEVER;
     }
@@ -117,7 +117,7 @@ bool pxr_meeting_tick(pxr_meeting_t *m, pxr_time_t last_join, pxr_time_t now)
          * said goodbye are forgotten, so that the meeting does not look hosted. */
         m->state = PXR_MEETING_OPEN;
         m->era++;
-        m->crowded = 0;
+        m->crowded_until = 0;
         m->shares = 0;
         m->empty_since = 0;
         m->unhosted_since = 0;
@@ -132,7 +132,7 @@ bool pxr_meeting_close(pxr_meeting_t *m, pxr_time_t now)
     if (m->state == PXR_MEETING_ENDED) {
         return false;
     }
-    if (m->state == PXR_MEETING_OPEN || (m->present == 0 && !m->crowded)) {
+    if (m->state == PXR_MEETING_OPEN || (m->present == 0 && m->crowded_until <= now)) {
         m->closed = 1;
         end(m, now);
         return true;

@@ -241,6 +241,12 @@ static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool fa
     return pxr_order_compare(order, &leg->order) < 0;
 }
 
+/* It has gone on to another room of the meeting, so a farewell from this one is not its last. */
+static bool is_elsewhere(pxr_scene_t *scene)
+{
+    return home_of(scene) == &scene->former && scene->former.scope != scene->share.scope;
+}
+
 static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
                                  const pxr_order_t *order, pxr_time_t now)
 {
@@ -248,7 +254,7 @@ static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
     unsigned changed = PXR_CHANGED_LEG | PXR_CHANGED_MEETING;
     int32_t people;
 
-    if (is_overtaken(leg, order, true)) {
+    if (is_overtaken(leg, order, true) || is_elsewhere(scene)) {
         return 0;
     }
     if (leg->closed) {
@@ -279,11 +285,15 @@ static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
     return changed;
 }
 
-/* A leg that moved to another node may be said farewell by the old one. */
-static bool is_back(const pxr_leg_t *leg, const pxr_order_t *order)
+/* A leg that moves between nodes, or between the main room and a breakout room, may be said
+ * farewell in the old place before it is seen in the new one. */
+static bool is_back(const pxr_leg_t *leg, const pxr_event_t *event, const pxr_order_t *order)
 {
-    return order->source != leg->order.source && leg->order.time != 0 &&
-           order->time > leg->order.time + PXR_CLOCK_TOLERANCE;
+    if (order->source == leg->order.source) {
+        return event->kind == PXR_EVENT_CONNECTED && pxr_order_compare(order, &leg->order) > 0 &&
+               (order->time == 0 || order->time > leg->order.time);
+    }
+    return leg->order.time != 0 && order->time > leg->order.time + PXR_CLOCK_TOLERANCE;
 }
 
 static unsigned leg_seen(pxr_scene_t *scene, const pxr_event_t *event, const pxr_order_t *order,
@@ -294,7 +304,7 @@ static unsigned leg_seen(pxr_scene_t *scene, const pxr_event_t *event, const pxr
     int32_t people;
     int32_t shares;
 
-    if ((leg->closed && !is_back(leg, order)) || is_overtaken(leg, order, false) ||
+    if ((leg->closed && !is_back(leg, event, order)) || is_overtaken(leg, order, false) ||
         is_from_before_end(scene, order)) {
         return 0;
     }

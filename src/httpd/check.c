@@ -284,6 +284,31 @@ static void finish(check_t *c, draft_t *draft)
     APR_ARRAY_PUSH(pxr_workspaces, pxr_workspace_t *) = w;
 }
 
+/* What would keep httpd from starting later. */
+static void check_global(check_t *c)
+{
+    const char *why = pxr_memory_check(c->pool);
+    apr_finfo_t info;
+
+    if (why != NULL) {
+        fail(c, PXR_D_MEETINGS, why, NULL);
+    }
+    if (pxr_global.state_dir == NULL) {
+        return;
+    }
+    if (apr_stat(&info, pxr_global.state_dir, APR_FINFO_TYPE | APR_FINFO_LINK, c->pool) ==
+        APR_SUCCESS) {
+        why = info.filetype == APR_DIR ? NULL : "is no directory";
+    } else if (apr_stat(&info, ap_make_dirstr_parent(c->pool, pxr_global.state_dir), APR_FINFO_TYPE,
+                        c->pool) != APR_SUCCESS ||
+               info.filetype != APR_DIR) {
+        why = "cannot be made, because the directory above it does not exist";
+    }
+    if (why != NULL) {
+        fail(c, PXR_D_STATE_DIR, apr_psprintf(c->pool, "'%s' %s", pxr_global.state_dir, why), NULL);
+    }
+}
+
 int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     check_t c = {.pool = pconf, .server = s};
@@ -310,6 +335,9 @@ int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
              apr_psprintf(pconf, "names %d workspaces, at most %d are possible", c.drafts->nelts,
                           PXR_WORKSPACES_MAX),
              NULL);
+    }
+    if (c.drafts->nelts > 0) {
+        check_global(&c);
     }
     for (int i = 0; i < c.drafts->nelts && !c.failed; i++) {
         finish(&c, ((draft_t **)(void *)c.drafts->elts)[i]);

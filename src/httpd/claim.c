@@ -108,7 +108,11 @@ static bool is_protected(request_rec *r)
 {
     const pxr_dir_conf_t *conf = ap_get_module_config(r->per_dir_config, &pexip_rc_module);
 
-    if (r->user != NULL || conf->allow_anonymous == 1) {
+    /* Where an ErrorDocument of the same section leads here, httpd takes over the name that was
+     * just refused. */
+    bool refused = r->prev != NULL && r->prev->status == HTTP_UNAUTHORIZED;
+
+    if ((r->user != NULL && !refused) || conf->allow_anonymous == 1) {
         return true;
     }
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 102)
@@ -142,7 +146,15 @@ int pxr_handle(request_rec *r)
     call.workspace = conf->workspace;
     call.store = pxr_store();
     call.rest = rest_of(r->uri, endpoint);
-    if (call.workspace == NULL || call.store == NULL) {
+    if (call.workspace != NULL &&
+        (call.store == NULL || call.workspace->number == PXR_WORKSPACE_UNKNOWN)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "%s has no working set: see what the log said when httpd was started or "
+                      "reloaded",
+                      endpoint->name);
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    if (call.workspace == NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "%s belongs to no workspace here: set " PXR_D_SITE_URL " and " PXR_D_BASE_URL
                       " in this virtual host",

@@ -72,6 +72,23 @@ static const char *set_text(cmd_parms *cmd, void *dir, int argc, char *const arg
     if (why != NULL) {
         return complain(cmd, text, why);
     }
+    /* Compared as texts between virtual hosts, so equal settings must be equal texts. */
+    switch (setting) {
+    case PXR_SET_BASE_URL:
+        text = scratch.base_url;
+        break;
+    case PXR_SET_SITE_URL:
+        text = scratch.site_url;
+        break;
+    case PXR_SET_JOIN_URL:
+        text = scratch.join_url;
+        break;
+    case PXR_SET_LOCKED:
+        text = scratch.answer.locked ? "On" : "Off";
+        break;
+    default:
+        break;
+    }
     conf->text[setting] = text;
     conf->place[setting] = place_of(cmd);
     return NULL;

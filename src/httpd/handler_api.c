@@ -27,10 +27,13 @@ static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int
         while (len > 1 && r->uri[len - 1] == '/') {
             len--;
         }
-        apr_table_setn(r->headers_out, "Location",
-                       ap_construct_url(r->pool,
-                                        apr_psprintf(r->pool, "%.*s/%s", (int)len, r->uri, view.id),
-                                        r));
+        apr_table_setn(
+            r->headers_out, "Location",
+            ap_construct_url(
+                r->pool,
+                apr_pstrcat(r->pool, ap_escape_uri(r->pool, apr_pstrmemdup(r->pool, r->uri, len)),
+                            "/", view.id, NULL),
+                r));
     }
     reply = pxr_reply_json(r, status, pxr_json_write_meeting(&view, w->join_prefix));
     pxr_view_release(&view);
@@ -90,6 +93,18 @@ static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, px
     return status;
 }
 
+static void log_full(request_rec *r, const pxr_call_t *call)
+{
+    pxr_store_health_t health;
+
+    pxr_store_health(call->store, &health);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  "a meeting was refused because the working set is full (%u of %u meetings, %u of "
+                  "%u blocks of text, %u of %u names): raise " PXR_D_MEETINGS,
+                  health.meetings.used, health.meetings.size, health.blocks.used,
+                  health.blocks.size, health.names.used, health.names.size);
+}
+
 static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t status)
 {
     if (status == PXR_EXISTS) {
@@ -98,12 +113,14 @@ static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t 
     if (status == PXR_FULL || status == PXR_INVALID) {
         pxr_store_count(call->store, call->workspace->number, PXR_COUNT_REFUSED_FULL, 1);
         if (pxr_store_may_tell(call->store, PXR_TOPIC_FULL, r->request_time)) {
-            ap_log_rerror(
-                APLOG_MARK, APLOG_ERR, 0, r,
-                status == PXR_FULL
-                    ? "a meeting was refused because the working set is full: raise " PXR_D_MEETINGS
-                    : "a meeting was refused because no numeric alias is free: give " PXR_D_NUMBER
-                      " more digits");
+            if (status == PXR_FULL) {
+                log_full(r, call);
+            } else {
+                ap_log_rerror(
+                    APLOG_MARK, APLOG_ERR, 0, r,
+                    "a meeting was refused because no numeric alias is free: give " PXR_D_NUMBER
+                    " more digits");
+            }
         }
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
                                  status == PXR_FULL ? "there is no room for another meeting"

@@ -69,8 +69,7 @@ static void count(const delivery_t *d)
 
 static int take_body(request_rec *r, const pxr_call_t *call)
 {
-    delivery_t d = {
-        .r = r, .call = call, .user = r->user != NULL ? r->user : "", .now = r->request_time};
+    delivery_t d = {.r = r, .call = call, .user = r->user != NULL ? r->user : ""};
     char *body;
     apr_size_t len;
     int status = pxr_read_body(r, call->workspace->event_body_max, &body, &len);
@@ -79,6 +78,8 @@ static int take_body(request_rec *r, const pxr_call_t *call)
     if (status != OK) {
         return status;
     }
+    /* The body may have taken its time. */
+    d.now = pxr_time_now();
     failures = pxr_json_read_events(body, len, take_event, &d);
     d.unusable += failures;
     count(&d);

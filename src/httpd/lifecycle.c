@@ -1,5 +1,6 @@
 #include "pxr_httpd.h"
 
+#include <ap_mpm.h>
 #include <apr_strings.h>
 #include <errno.h>
 #include <sys/stat.h>
@@ -86,9 +87,42 @@ static int go_on(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
     return pxr_memory_reopen(s, ptemp, &retained->memory, &store);
 }
 
+static int enter_workspaces(server_rec *s, apr_pool_t *ptemp)
+{
+    int count = pxr_workspaces->nelts;
+    pxr_workspace_t **all = (pxr_workspace_t **)(void *)pxr_workspaces->elts;
+    const char **origins = apr_palloc(ptemp, (apr_size_t)count * sizeof(*origins));
+    uint32_t *numbers = apr_palloc(ptemp, (apr_size_t)count * sizeof(*numbers));
+    pxr_status_t status;
+
+    for (int i = 0; i < count; i++) {
+        origins[i] = all[i]->site_url;
+    }
+    status = pxr_store_workspaces(&store, origins, (size_t)count, numbers);
+    if (status != PXR_OK) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "the workspaces cannot be entered: %s",
+                     status == PXR_FULL ? "too many others still have meetings"
+                                        : "the working set is locked");
+        return 0;
+    }
+    for (int i = 0; i < count; i++) {
+        all[i]->number = numbers[i];
+    }
+    return 1;
+}
+
+/* At a reload a failure would end the whole server, Rocket.Chat's proxy included. */
+static int is_reload(void)
+{
+    int generation = 0;
+
+    return ap_mpm_query(AP_MPMQ_GENERATION, &generation) == APR_SUCCESS && generation > 0;
+}
+
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     retained_t *retained;
+    int ready;
 
     (void)pconf;
     (void)plog;
@@ -102,22 +136,12 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (retained == NULL) {
         retained = ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
     }
-    if (!(retained->memory.base == NULL ? start(s, ptemp, retained) : go_on(s, ptemp, retained))) {
-        return !OK;
-    }
-    for (int i = 0; i < pxr_workspaces->nelts; i++) {
-        pxr_workspace_t *w = ((pxr_workspace_t **)(void *)pxr_workspaces->elts)[i];
-        if (pxr_store_workspace(&store, w->site_url, &w->number) != PXR_OK) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                         "the workspace %s cannot be entered: %d different ones since the server "
-                         "was started are too many",
-                         w->site_url, PXR_WORKSPACES_MAX);
-            return !OK;
-        }
-    }
+    ready =
+        (retained->memory.base == NULL ? start(s, ptemp, retained) : go_on(s, ptemp, retained)) &&
+        enter_workspaces(s, ptemp);
     started_at = retained->started_at;
-    store_is_open = true;
-    return OK;
+    store_is_open = retained->memory.base != NULL;
+    return ready || is_reload() ? OK : !OK;
 }
 
 void pxr_child_init(apr_pool_t *pchild, server_rec *s)

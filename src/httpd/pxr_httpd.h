@@ -99,6 +99,8 @@ typedef struct {
     uint32_t number; /* in the store; set at start */
 } pxr_workspace_t;
 
+#define PXR_WORKSPACE_UNKNOWN UINT32_MAX
+
 /* What one server section says. NULL: nothing. */
 typedef struct {
     const char *text[PXR_SETTINGS];
@@ -154,6 +156,10 @@ typedef struct {
 /* Goes on with what a former server left, or begins anew, and opens the store. False, with a line
  * in the log, where the server must not start. */
 int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
+
+/* Whether pxr_memory_open() could have the memory, as far as that can be known without touching
+ * anything. NULL or a sentence. Any process. */
+const char *pxr_memory_check(apr_pool_t *p);
 
 /* The same after a graceful restart, when the memory is there already. */
 int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "pxr_random.h"
@@ -19,6 +20,8 @@
  */
 
 #define HEAD_BYTES 4096
+/* Where Linux keeps shared memory objects. */
+#define SEGMENT_FILE_SYSTEM "/dev/shm"
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
 typedef struct {
@@ -83,8 +86,8 @@ static void unmap(pxr_memory_t *memory)
 }
 
 /* NULL where the object may be gone on with, else why not. */
-static const char *why_unfit(server_rec *s, pxr_memory_t *memory, const struct stat *info,
-                             pxr_store_t *store)
+static const char *why_unfit(server_rec *s, apr_pool_t *p, pxr_memory_t *memory,
+                             const struct stat *info, pxr_store_t *store)
 {
     const head_t *head;
     char boot_id[sizeof(head->boot_id)];
@@ -108,10 +111,12 @@ static const char *why_unfit(server_rec *s, pxr_memory_t *memory, const struct s
         sizes.participants != pxr_global.sizes.participants) {
         return PXR_D_MEETINGS " or " PXR_D_PARTICIPANTS " has changed";
     }
-    if (pxr_store_check(store, why, sizeof(why)) != PXR_OK) {
-        return "it is damaged";
+    if (pxr_store_check(store, why, sizeof(why)) == PXR_BROKEN) {
+        return apr_pstrcat(p, "it is damaged: ", why, NULL);
     }
-    return pxr_store_resume(store, pxr_time_now()) == PXR_OK ? NULL : "it is locked";
+    return pxr_store_resume(store, pxr_time_now()) == PXR_OK
+               ? NULL
+               : "a process that does not go on has locked it";
 }
 
 /* Opens what a former server left. 1: it goes on; 0: there is nothing of use any more; -1: the
@@ -137,7 +142,7 @@ static int adopt(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t
         close(memory->fd);
         return -1;
     } else {
-        why = why_unfit(s, memory, &info, store);
+        why = why_unfit(s, p, memory, &info, store);
     }
     if (why == NULL) {
         return 1;
@@ -246,4 +251,31 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
                      sizes.meetings, sizes.participants);
     }
     return 1;
+}
+
+const char *pxr_memory_check(apr_pool_t *p)
+{
+    apr_uint64_t bytes = HEAD_BYTES + pxr_store_bytes(&pxr_global.sizes);
+    int fd = shm_open(name_of_object(p), O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+    struct statvfs info;
+    apr_uint64_t space;
+
+    if (fd >= 0 || errno == EACCES) {
+        /* A server has it already. */
+        if (fd >= 0) {
+            close(fd);
+        }
+        return NULL;
+    }
+    if (statvfs(SEGMENT_FILE_SYSTEM, &info) != 0) {
+        return NULL;
+    }
+    space = (apr_uint64_t)info.f_bavail * info.f_frsize;
+    return space >= bytes ? NULL
+                          : apr_psprintf(p,
+                                         "%u and " PXR_D_PARTICIPANTS " %u need %" APR_UINT64_T_FMT
+                                         " MiB of shared memory but " SEGMENT_FILE_SYSTEM
+                                         " has %" APR_UINT64_T_FMT " MiB free",
+                                         pxr_global.sizes.meetings, pxr_global.sizes.participants,
+                                         (bytes >> 20) + 1, space >> 20);
 }

@@ -267,4 +267,5 @@ void pxr_workspace_defaults(pxr_workspace_t *w)
     w->silence = PXR_SILENCE_DEFAULT;
     w->lifetime = PXR_LIFETIME_DEFAULT;
     w->event_body_max = PXR_EVENT_BODY_DEFAULT;
+    w->number = PXR_WORKSPACE_UNKNOWN;
 }

@@ -170,15 +170,19 @@ static size_t resume(const char *text, size_t len, size_t at)
     return len;
 }
 
+#define EFFORT_LEAST ((size_t)64 * PXR_EVENT_MAX)
+
 static void read_members(reader_t *reader, const char *text, size_t len, size_t at)
 {
     /* A body made to be slow to read costs no more than a few readings of an honest one. */
-    size_t effort = 4 * len;
+    size_t effort = 4 * len > EFFORT_LEAST ? 4 * len : EFFORT_LEAST;
 
     at = pxr_scan_blank(text, len, at);
     while (at < len && text[at] != ']' && !reader->stopped) {
         size_t depth;
-        size_t end = pxr_scan_value(text, len, at, &depth);
+        /* A member that is not closed within the size of any event is not looked at further. */
+        size_t limit = len - at > PXR_EVENT_MAX + 1 ? at + PXR_EVENT_MAX + 1 : len;
+        size_t end = pxr_scan_value(text, limit, at, &depth);
         bool read = depth <= PXR_EVENT_DEPTH_MAX && read_span(reader, text, at, end);
 
         if (read || text[at] != '{') {

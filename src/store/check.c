@@ -281,7 +281,7 @@ pxr_status_t pxr_check_locked(const pxr_store_t *store, char *why, size_t why_si
     why[0] = '\0';
     if (seen == NULL) {
         snprintf(why, why_size, "no memory for the check");
-        return PXR_BROKEN;
+        return PXR_FULL;
     }
     c.slots = seen;
     c.names = c.slots + s->slots;

@@ -10,13 +10,14 @@
 static uint64_t source_of(const pxr_store_t *store, uint32_t workspace, const char *user,
                           const char *node)
 {
-    char text[16 + PXR_USER_MAX + PXR_NODE_MAX];
+    char text[64 + PXR_NODE_MAX];
     pxr_buf_t buf;
 
+    /* Names of users may be long, such as those of certificates. */
     pxr_buf_init(&buf, text, sizeof(text));
     pxr_buf_put_int(&buf, workspace);
     pxr_buf_puts(&buf, "\n");
-    pxr_buf_puts(&buf, user);
+    pxr_buf_put_int(&buf, (int64_t)pxr_text_hash(store, user));
     pxr_buf_puts(&buf, "\n");
     pxr_buf_puts(&buf, node);
     return pxr_text_hash(store, text);
@@ -37,14 +38,32 @@ static uint32_t find_publisher(const pxr_store_t *store, uint64_t source)
     return link;
 }
 
-/* Makes room by forgetting the publisher that was silent for longest. Its numbering is lost, not
- * its shares and legs: those name it by its hash. */
+/* Its numbering is lost, not its shares and legs: those name it by its hash. */
+static void forget_publisher(const pxr_store_t *store, uint32_t link)
+{
+    pxr_publisher_slot_t *slot = pxr_publisher_slot(store, link);
+    uint32_t *from = publisher_bucket(store, slot->publisher.source);
+    pxr_tx_t tx;
+
+    while (*from != link && *from != 0) {
+        from = &pxr_publisher_slot(store, *from)->next;
+    }
+    if (*from == link) {
+        uint64_t nobody = 0;
+        pxr_tx_begin(&tx, store);
+        pxr_tx_put_word(&tx, from, slot->next);
+        pxr_tx_put_word(&tx, &slot->next, tx.root.free_publishers);
+        pxr_tx_put(&tx, &slot->publisher.source, &nobody, sizeof(nobody));
+        tx.root.free_publishers = link;
+        tx.root.publishers_free++;
+        pxr_tx_commit(&tx);
+    }
+}
+
+/* Makes room by forgetting the publisher that was silent for longest. */
 static void forget_oldest(const pxr_store_t *store)
 {
     uint32_t oldest = 1;
-    pxr_publisher_slot_t *slot;
-    uint32_t *from;
-    pxr_tx_t tx;
 
     for (uint32_t i = 2; i <= store->segment->publishers; i++) {
         if (pxr_publisher_slot(store, i)->publisher.last_at <
@@ -52,20 +71,16 @@ static void forget_oldest(const pxr_store_t *store)
             oldest = i;
         }
     }
-    slot = pxr_publisher_slot(store, oldest);
-    from = publisher_bucket(store, slot->publisher.source);
-    while (*from != oldest && *from != 0) {
-        from = &pxr_publisher_slot(store, *from)->next;
-    }
-    pxr_tx_begin(&tx, store);
-    if (*from == oldest) {
-        uint64_t nobody = 0;
-        pxr_tx_put_word(&tx, from, slot->next);
-        pxr_tx_put_word(&tx, &slot->next, tx.root.free_publishers);
-        pxr_tx_put(&tx, &slot->publisher.source, &nobody, sizeof(nobody));
-        tx.root.free_publishers = oldest;
-        tx.root.publishers_free++;
-        pxr_tx_commit(&tx);
+    forget_publisher(store, oldest);
+}
+
+void pxr_publishers_forget(const pxr_store_t *store, uint32_t workspace)
+{
+    for (uint32_t i = 1; i <= store->segment->publishers; i++) {
+        const pxr_publisher_slot_t *slot = pxr_publisher_slot(store, i);
+        if (slot->publisher.source != 0 && slot->workspace == workspace) {
+            forget_publisher(store, i);
+        }
     }
 }
 
@@ -86,22 +101,36 @@ static uint32_t new_publisher(pxr_tx_t *tx, uint32_t workspace, const char *user
     return link;
 }
 
-/* Enters the event in its publisher's numbering. */
-static pxr_order_t hear(pxr_tx_t *tx, uint64_t source, uint32_t workspace, const char *user,
-                        const pxr_event_t *event, pxr_time_t now)
-{
-    uint32_t link = find_publisher(tx->store, source);
-    pxr_publisher_t publisher = {.source = source};
+/* The publisher that delivers an event, and the event's place in its numbering. */
+typedef struct {
+    uint32_t link; /* 0: heard of for the first time */
+    pxr_publisher_t publisher;
     pxr_order_t order;
+} speaker_t;
 
-    if (link == 0) {
-        link = new_publisher(tx, workspace, user, event->node, source);
-    } else {
-        publisher = pxr_publisher_slot(tx->store, link)->publisher;
+static speaker_t hear(const pxr_store_t *store, uint32_t workspace, const char *user,
+                      const pxr_event_t *event, pxr_time_t now)
+{
+    speaker_t speaker = {.publisher = {.source = source_of(store, workspace, user, event->node)}};
+
+    speaker.link = find_publisher(store, speaker.publisher.source);
+    if (speaker.link != 0) {
+        speaker.publisher = pxr_publisher_slot(store, speaker.link)->publisher;
+    } else if (store->segment->root.free_publishers == 0) {
+        forget_oldest(store);
     }
-    order = pxr_publisher_hear(&publisher, event, now);
-    pxr_tx_put(tx, &pxr_publisher_slot(tx->store, link)->publisher, &publisher, sizeof(publisher));
-    return order;
+    speaker.order = pxr_publisher_hear(&speaker.publisher, event, now);
+    return speaker;
+}
+
+static void put_speaker(pxr_tx_t *tx, speaker_t *speaker, uint32_t workspace, const char *user,
+                        const pxr_event_t *event)
+{
+    if (speaker->link == 0) {
+        speaker->link = new_publisher(tx, workspace, user, event->node, speaker->publisher.source);
+    }
+    pxr_tx_put(tx, &pxr_publisher_slot(tx->store, speaker->link)->publisher, &speaker->publisher,
+               sizeof(speaker->publisher));
 }
 
 /* What one event is about: links of the records that its scene was loaded from. */
@@ -227,29 +256,44 @@ static pxr_status_t store_stage(pxr_tx_t *tx, const pxr_event_t *event, stage_t 
     return PXR_OK;
 }
 
-/* A leg for which there is no record must not end the meeting over the head of its person: the
- * meeting's counts then prove nothing any more. */
-static pxr_status_t note_crowd(const pxr_store_t *store, uint32_t slot_link, pxr_time_t now)
+/* A leg for which there is no record must not end the meeting over the head of its person: for as
+ * long as a leg may be silent the meeting's counts prove nothing. */
+static void note_crowd(const pxr_store_t *store, uint32_t slot_link, pxr_time_t now)
 {
     pxr_slot_t *slot = pxr_slot(store, slot_link);
     pxr_meeting_t life = slot->life;
     pxr_tx_t tx;
 
-    if (life.state == PXR_MEETING_ENDED || life.crowded) {
-        return PXR_FULL;
+    if (life.state != PXR_MEETING_ENDED) {
+        life.crowded_until = now + PXR_LEG_SILENCE;
+        pxr_tx_begin(&tx, store);
+        pxr_slot_put_life(&tx, slot_link, &life, now);
+        pxr_tx_commit(&tx);
     }
-    life.crowded = 1;
-    pxr_tx_begin(&tx, store);
-    pxr_slot_put_life(&tx, slot_link, &life, now);
-    pxr_tx_commit(&tx);
-    return PXR_FULL;
+}
+
+/* The leg is known in another meeting. A sign of life here means that it went on without a
+ * farewell; everything else is late news from a place that it has left. */
+static pxr_status_t move_leg(const pxr_store_t *store, const pxr_event_t *event,
+                             const pxr_order_t *order, pxr_time_t now, stage_t *stage)
+{
+    if (event->kind == PXR_EVENT_DISCONNECTED ||
+        pxr_slot(store, stage->slot)->life.state == PXR_MEETING_ENDED ||
+        pxr_order_compare(order, &pxr_leg_slot(store, stage->leg)->leg.order) < 0) {
+        return PXR_MISSING;
+    }
+    pxr_leg_leave(store, stage->leg, true, now);
+    stage->leg = 0;
+    return PXR_OK;
 }
 
 /* Finds the meeting, and the leg where the event is about one. */
 static pxr_status_t find_stage(const pxr_store_t *store, uint32_t workspace,
-                               const pxr_event_t *event, pxr_time_t now, stage_t *stage)
+                               const pxr_event_t *event, const pxr_order_t *order, pxr_time_t now,
+                               stage_t *stage)
 {
     const char *breakout;
+    pxr_status_t status = PXR_OK;
 
     if (event->kind == PXR_EVENT_UNKNOWN) {
         return PXR_MISSING;
@@ -275,54 +319,49 @@ static pxr_status_t find_stage(const pxr_store_t *store, uint32_t workspace,
         }
         stage->leg = pxr_leg_find(store, workspace, event->uuid, false);
         if (stage->leg != 0 && pxr_leg_slot(store, stage->leg)->slot != stage->slot) {
-            pxr_time_t heard = pxr_leg_slot(store, stage->leg)->leg.order.time;
-            if (event->time != 0 && event->time < heard) {
-                return PXR_MISSING;
-            }
-            /* It went to another meeting without a farewell. */
-            pxr_leg_leave(store, stage->leg, true, now);
-            stage->leg = 0;
+            status = move_leg(store, event, order, now, stage);
         }
-        load_leg(store, event, stage);
+        if (status == PXR_OK) {
+            load_leg(store, event, stage);
+        }
     }
     stage->scene.meeting = pxr_slot(store, stage->slot)->life;
-    return PXR_OK;
+    return status;
 }
 
 static pxr_status_t apply_locked(const pxr_store_t *store, uint32_t workspace, const char *user,
                                  const pxr_event_t *event, pxr_time_t now, unsigned *changed)
 {
+    speaker_t speaker = hear(store, workspace, user, event, now);
+    pxr_status_t status = PXR_OK;
+    pxr_status_t stored;
+    unsigned change = 0;
     stage_t stage;
-    uint64_t source;
-    pxr_order_t order;
-    pxr_status_t status;
-    unsigned change;
     pxr_tx_t tx;
 
     memset(&stage, 0, sizeof(stage));
-    source = source_of(store, workspace, user, event->node);
-    if (store->segment->root.free_publishers == 0 && find_publisher(store, source) == 0) {
-        forget_oldest(store);
+    if (!pxr_event_is_about_sink(event->kind)) {
+        status = find_stage(store, workspace, event, &speaker.order, now, &stage);
+        if (status == PXR_OK) {
+            change = pxr_event_apply(&stage.scene, event, &speaker.order, now);
+        }
     }
-    status = find_stage(store, workspace, event, now, &stage);
-    if (status == PXR_OK && pxr_event_is_about_leg(event->kind) && stage.leg == 0 &&
-        store->segment->root.free_legs == 0) {
+    if ((change & PXR_CHANGED_LEG) && stage.leg == 0 && store->segment->root.free_legs == 0) {
         pxr_legs_reclaim(store, LEGS_PER_EVENT, now);
     }
     pxr_tx_begin(&tx, store);
-    order = hear(&tx, source, workspace, user, event, now);
-    if (pxr_event_is_about_sink(event->kind)) {
-        return pxr_tx_commit(&tx);
+    put_speaker(&tx, &speaker, workspace, user, event);
+    stored = change != 0 ? store_stage(&tx, event, &stage, change, now) : PXR_OK;
+    if (stored == PXR_FULL) {
+        if (event->kind != PXR_EVENT_DISCONNECTED) {
+            note_crowd(store, stage.slot, now);
+        }
+        return PXR_FULL;
     }
-    if (status != PXR_OK) {
-        return pxr_tx_commit(&tx) == PXR_OK ? status : PXR_BROKEN;
+    if (pxr_tx_commit(&tx) != PXR_OK) {
+        return PXR_BROKEN;
     }
-    change = pxr_event_apply(&stage.scene, event, &order, now);
-    if (store_stage(&tx, event, &stage, change, now) != PXR_OK) {
-        return note_crowd(store, stage.slot, now);
-    }
-    status = pxr_tx_commit(&tx);
-    *changed |= status == PXR_OK ? change : 0;
+    *changed |= change;
     return status;
 }
 

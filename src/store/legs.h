@@ -3,6 +3,9 @@
 
 #include "tx.h"
 
+/* Forgets the numbering of all publishers of a workspace (src/store/events.c). Lock. */
+void pxr_publishers_forget(const pxr_store_t *store, uint32_t workspace);
+
 /* Call legs: their index by uuid, and their lists by meeting. With the lock held. */
 
 /* The leg with this uuid in the workspace, or one that names it as related; 0 where there is

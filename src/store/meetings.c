@@ -7,29 +7,6 @@ _Static_assert(PXR_DETAILS_MAX >=
                    4 * PXR_TITLE_CHARS + 3 * 4 * PXR_NAME_CHARS + 4 * 4 * PXR_ID_CHARS + 64,
                "the longest texts of the API must fit");
 
-pxr_status_t pxr_store_workspace(const pxr_store_t *store, const char *origin, uint32_t *workspace)
-{
-    pxr_segment_t *s = store->segment;
-    pxr_status_t status = pxr_lock(store);
-    uint32_t i = 0;
-
-    if (status != PXR_OK) {
-        return status;
-    }
-    while (i < s->workspaces && strcmp(s->origins[i], origin) != 0) {
-        i++;
-    }
-    if (i == PXR_WORKSPACES_MAX || strlen(origin) > PXR_ORIGIN_MAX) {
-        status = PXR_FULL;
-    } else if (i == s->workspaces) {
-        memcpy(s->origins[i], origin, strlen(origin) + 1);
-        __atomic_store_n(&s->workspaces, i + 1, __ATOMIC_RELEASE);
-    }
-    *workspace = i;
-    pxr_unlock(store);
-    return status;
-}
-
 /* Fills in what an existing meeting lacks. */
 static pxr_status_t fill_details(const pxr_store_t *store, uint32_t link, const pxr_details_t *more)
 {
@@ -65,7 +42,8 @@ static const char *free_number(const pxr_store_t *store, uint32_t workspace,
                                const pxr_new_meeting_t *in)
 {
     for (size_t i = 0; i < in->number_count; i++) {
-        if (pxr_name_find(store, workspace, false, in->numbers[i], strlen(in->numbers[i])) == 0) {
+        if (strcmp(in->numbers[i], in->id) != 0 &&
+            pxr_name_find(store, workspace, false, in->numbers[i], strlen(in->numbers[i])) == 0) {
             return in->numbers[i];
         }
     }

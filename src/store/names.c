@@ -136,15 +136,12 @@ pxr_status_t pxr_store_find(const pxr_store_t *store, uint32_t workspace, bool j
     for (;;) {
         uint32_t link = join ? pxr_name_find(store, workspace, true, text, len)
                              : find_nearest(store, workspace, text, len);
-        int64_t ended;
-        if (link != 0 && copy_meeting(store, link, now, out, answer, answer_size)) {
-            return PXR_OK;
-        }
+        bool found = link != 0 && copy_meeting(store, link, now, out, answer, answer_size);
+        int64_t ended = steady_clock();
         /* A process that was stopped in the middle may have walked over records that were used
-         * again meanwhile; only then can a miss be wrong. */
-        ended = steady_clock();
+         * again meanwhile, so what it saw says nothing. */
         if (ended - began < PXR_READ_STALL) {
-            return PXR_MISSING;
+            return found ? PXR_OK : PXR_MISSING;
         }
         began = ended;
     }

@@ -239,15 +239,17 @@ static bool free_slot(const pxr_store_t *store, pxr_time_t now)
     return pxr_tx_commit(&tx) == PXR_OK;
 }
 
+/* Numbers are kept back for a day, or for as long as there is room for it. */
 static bool release_number(const pxr_store_t *store, pxr_time_t now)
 {
     uint32_t link = store->segment->root.held.head;
+    bool scarce = store->segment->root.names_free < store->segment->names / 8;
     pxr_time_t until = now + PXR_REST;
     pxr_name_t *name;
     pxr_name_t *tail;
     pxr_tx_t tx;
 
-    if (link == 0 || pxr_name(store, link)->until > now) {
+    if (link == 0 || (pxr_name(store, link)->until > now && !scarce)) {
         return false;
     }
     name = pxr_name(store, link);
@@ -308,7 +310,9 @@ pxr_status_t pxr_store_tick(const pxr_store_t *store, pxr_time_t now, pxr_tick_t
     if (status == PXR_OK) {
         status = tidy(store, now);
     }
-    atomic_store(&store->segment->ticked_at, now);
+    if (status == PXR_OK) {
+        atomic_store(&store->segment->ticked_at, now);
+    }
     return status;
 }
 

@@ -110,8 +110,8 @@ static void recover(const pxr_store_t *store)
     segment->log.used = 0;
     segment->root.repairs++;
     pthread_mutex_consistent(&segment->lock);
-    /* The check takes the lock itself where it is called from outside. */
-    if (pxr_check_locked(store, why, sizeof(why)) != PXR_OK) {
+    /* The log has made everything whole. The check is for what no log can help against. */
+    if (pxr_check_locked(store, why, sizeof(why)) == PXR_BROKEN) {
         uint64_t repairs = segment->root.repairs;
         pxr_layout_clear(store);
         segment->root.repairs = repairs;

@@ -207,7 +207,7 @@ def test_what_is_nobody_does_not_keep_a_meeting_alive(node, api):
         assert api.read(meeting["id"])["inferred"] is True, kind
 
 
-@pytest.mark.parametrize("protocol", ["SIP", "WebRTC", "H323"])
+@pytest.mark.parametrize("protocol", ["SIP", "WebRTC"])
 def test_who_waits_or_types_a_pin_keeps_a_meeting_alive(node, api, protocol):
     waiting = {}
     for service_type in ("waiting_room", "ivr", "connecting", "two_stage_dialing"):

@@ -125,7 +125,7 @@ def perform(story, server, port, once):
 
 def finish(story, server):
     story.chapter("The end")
-    with story.step("httpd stops, and leaves neither a process nor shared memory behind"):
+    with story.step("httpd stops and leaves no process behind"):
         server.close()
         check(not server.processes(), f"still there: {server.processes()}")
         problems, server.problems = server.problems, []

@@ -289,7 +289,7 @@ CustomLog logs/access.log plain
         self._note_segments()
 
     def stop(self):
-        """A clean stop: nothing of this server may be left afterwards, neither process nor shared memory."""
+        """A clean stop: no process of this server may be left afterwards. Its shared memory stays for the next start."""
         if self.pid() not in self.processes():
             self.kill9_all()    # children without their parent, or nothing at all: no stop can be clean here
             return
@@ -306,10 +306,6 @@ CustomLog logs/access.log plain
         code = self._parent.wait(10) if self._parent else 0
         if code != 0:
             self.problems.append(f"httpd's parent process ended with {code} instead of 0")
-        left = self._remaining_segments()
-        if left:
-            self.problems.append(f"a clean stop left behind in /dev/shm: {', '.join(left)}")
-            self._remove_segments()
 
     def kill9_all(self):
         """The power-cut of processes: all at once, parent first, so that nobody is replaced."""
@@ -333,9 +329,14 @@ CustomLog logs/access.log plain
             pass
 
     def close(self):
-        """Stops, and takes away what even kill -9 leaves. The root directory stays: it holds the logs."""
+        """Stops, and takes away the shared memory. The root directory stays: it holds the logs."""
         self.stop()
         self._remove_segments()
+
+    def segments(self):
+        """The shared memory objects that this server has had so far and that are still there."""
+        self._note_segments()
+        return self._remaining_segments()
 
     # Processes
 

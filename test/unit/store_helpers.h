@@ -29,13 +29,13 @@ static inline void world_open(world_t *w, uint32_t meetings, uint32_t participan
 {
     pxr_store_sizes_t sizes = {.meetings = meetings, .participants = participants};
     pxr_hash_key_t key = {.k0 = 1, .k1 = 2};
+    const char *origin = "https://chat.example.com";
 
     w->bytes = pxr_store_bytes(&sizes);
     w->memory = mmap(NULL, w->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(w->memory != MAP_FAILED);
     assert_int_equal(pxr_store_format(&w->store, w->memory, &sizes, &key), PXR_OK);
-    assert_int_equal(pxr_store_workspace(&w->store, "https://chat.example.com", &w->workspace),
-                     PXR_OK);
+    assert_int_equal(pxr_store_workspaces(&w->store, &origin, 1, &w->workspace), PXR_OK);
 }
 
 static inline void world_close(world_t *w)

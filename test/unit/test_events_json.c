@@ -100,6 +100,20 @@ static void what_is_unsaid_or_nonsense_is_empty(void **state)
     }
 }
 
+static void members_that_are_never_closed_cost_no_later_one(void **state)
+{
+    char body[4096];
+    size_t len = (size_t)snprintf(body, sizeof(body), "{\"event\":\"eventsink_bulk\",\"data\":[");
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        len += (size_t)snprintf(body + len, sizeof(body) - len, "{\"event\":[{\"a\":[,");
+    }
+    snprintf(body + len, sizeof(body) - len, "{\"event\":\"eventsink_updated\"}]}");
+    assert_true(read_body(body) >= 20);
+    assert_int_equal(taken, 1);
+}
+
 static void an_envelope_may_lack_everything_but_its_name(void **state)
 {
     static const char *const bodies[] = {
@@ -389,10 +403,9 @@ static void an_event_too_large_costs_only_itself(void **state)
 
 static void no_truncation_breaks_it(void **state)
 {
-    static const char body[] =
-        "{\"event\":\"eventsink_bulk\",\"seq\":0,\"data\":[" SINK(
-            1) "," LEG(",\"display_name\":\"\\ud83d\\ude00\\u0000 "
-                       "\xc3\xb8\\\\\\\"\",\"x\":-1.5e+10") "," SINK(3) "],\"time\":1e5}";
+    static const char body[] = "{\"event\":\"eventsink_bulk\",\"seq\":0,\"data\":[" SINK(1) "," LEG(
+        ",\"display_name\":\"\\ud83d\\ude00\\u0000 "
+        "\xc3\xb8\\\\\\\"\",\"x\":-1.5e+10") "," SINK(3) "],\"time\":1e5}";
     size_t before = 0;
 
     (void)state;
@@ -431,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leg_event_is_read_completely),
         cmocka_unit_test(what_is_unsaid_or_nonsense_is_empty),
+        cmocka_unit_test(members_that_are_never_closed_cost_no_later_one),
         cmocka_unit_test(an_envelope_may_lack_everything_but_its_name),
         cmocka_unit_test(texts_too_long_to_be_ours_are_nothing_and_names_are_cut),
         cmocka_unit_test(all_events_of_a_bulk_are_read_in_order),

@@ -54,6 +54,7 @@ static void prefers_the_exact_spelling_and_refuses_an_ambiguous_one(void **state
 static void keeps_workspaces_apart(void **state)
 {
     world_t w;
+    const char *origin = "https://other.example.com";
     uint32_t other;
     pxr_ref_t ref;
     pxr_found_t found;
@@ -62,7 +63,7 @@ static void keeps_workspaces_apart(void **state)
     (void)state;
     world_open(&w, 10, 10);
     ref = new_meeting(&w, "Weekly42", T0);
-    assert_int_equal(pxr_store_workspace(&w.store, "https://other.example.com", &other), PXR_OK);
+    assert_int_equal(pxr_store_workspaces(&w.store, &origin, 1, &other), PXR_OK);
     assert_int_not_equal(other, w.workspace);
     assert_int_equal(pxr_store_find(&w.store, other, false, "Weekly42", 8, T0, &found, NULL, 0),
                      PXR_MISSING);
@@ -319,6 +320,152 @@ static void a_full_table_of_legs_ends_no_meeting(void **state)
     world_close(&w);
 }
 
+/* A transfer: the old meeting's farewell, or late news of it, must not reach the new one. */
+static void a_leg_that_went_to_another_meeting_is_not_taken_from_it(void **state)
+{
+    world_t w;
+    pxr_ref_t first;
+    pxr_ref_t second;
+    pxr_event_t event;
+    pxr_view_t view;
+    unsigned changed = 0;
+
+    (void)state;
+    world_open(&w, 10, 10);
+    first = new_meeting(&w, "MeetingA", T0);
+    second = new_meeting(&w, "MeetingB", T0);
+    event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "MeetingA", "u1", 1, T0 + 1);
+    deliver(&w, &event, T0 + 1);
+    event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "MeetingB", "u1", 3, T0 + 3);
+    deliver(&w, &event, T0 + 3);
+    view = view_of(&w, first);
+    assert_int_equal(view.people_count, 0);
+    pxr_view_release(&view);
+    event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "MeetingA", "u1", 4, T0 + 4);
+    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, T0 + 4, &changed),
+                     PXR_MISSING);
+    event = leg_event(PXR_EVENT_UPDATED, "10.0.0.1", "MeetingA", "u1", 2, T0 + 2);
+    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, T0 + 5, &changed),
+                     PXR_MISSING);
+    view = view_of(&w, second);
+    assert_int_equal(view.people_count, 1);
+    assert_int_equal(view.life.present, 1);
+    pxr_view_release(&view);
+    event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "MeetingB", "u1", 5, T0 + 6);
+    deliver(&w, &event, T0 + 6);
+    view = view_of(&w, second);
+    assert_int_equal(view.life.present, 0);
+    pxr_view_release(&view);
+    assert_sound(&w);
+    world_close(&w);
+}
+
+static void assert_people(const world_t *w, pxr_ref_t ref, size_t people)
+{
+    pxr_view_t view = view_of(w, ref);
+
+    assert_int_equal(view.people_count, people);
+    assert_int_equal(view.life.present, people);
+    pxr_view_release(&view);
+}
+
+/* Into a breakout room and back, with one uuid, by farewell and new connection in either order. */
+static void a_leg_that_moves_between_rooms_of_a_meeting_goes_on_counting(void **state)
+{
+    static const char room[] = "Weekly42_breakout_6d1c1c1e";
+    world_t w;
+    pxr_ref_t ref;
+    pxr_event_t event;
+
+    (void)state;
+    world_open(&w, 10, 10);
+    ref = new_meeting(&w, "Weekly42", T0);
+    event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "Weekly42", "u1", 1, T0 + 1);
+    deliver(&w, &event, T0 + 1);
+    event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "Weekly42", "u1", 2, T0 + 2);
+    deliver(&w, &event, T0 + 2);
+    assert_people(&w, ref, 0);
+    event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", room, "u1", 3, T0 + 3);
+    deliver(&w, &event, T0 + 3);
+    assert_people(&w, ref, 1);
+    event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "Weekly42", "u1", 4, T0 + 4);
+    deliver(&w, &event, T0 + 4);
+    event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", room, "u1", 5, T0 + 5);
+    deliver(&w, &event, T0 + 5);
+    assert_people(&w, ref, 1);
+    /* The end of the breakout room takes nobody who has left it. */
+    event = conference_event(PXR_EVENT_CONFERENCE_ENDED, "10.0.0.1", room, 6, T0 + 6);
+    deliver(&w, &event, T0 + 6);
+    assert_people(&w, ref, 1);
+    event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "Weekly42", "u1", 7, T0 + 7);
+    deliver(&w, &event, T0 + 7);
+    assert_people(&w, ref, 0);
+    /* A late connection from before the farewell is no return. */
+    event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "Weekly42", "u1", 4, T0 + 4);
+    deliver(&w, &event, T0 + 8);
+    assert_people(&w, ref, 0);
+    assert_sound(&w);
+    world_close(&w);
+}
+
+/* Numbers are kept back for a day, but not at the price of refusing meetings. */
+static void numbers_kept_back_do_not_fill_the_table(void **state)
+{
+    world_t w;
+    pxr_time_t now = T0;
+    pxr_tick_t tick;
+    char id[32];
+    char number[16];
+
+    (void)state;
+    world_open(&w, 20, 64);
+    for (int i = 0; i < 5000; i++) {
+        pxr_ref_t ref;
+        bool created;
+        snprintf(id, sizeof(id), "meeting%08d", i);
+        snprintf(number, sizeof(number), "48%06d", i);
+        assert_int_equal(make_meeting(&w, id, number, now, &ref, &created), PXR_OK);
+        assert_int_equal(pxr_store_close(&w.store, w.workspace, ref, now), PXR_OK);
+        now += 10 * PXR_SECOND;
+        assert_int_equal(pxr_store_tick(&w.store, now, &tick), PXR_OK);
+    }
+    assert_sound(&w);
+    world_close(&w);
+}
+
+static void a_workspace_of_which_nothing_is_left_gives_way(void **state)
+{
+    world_t w;
+    const char *origins[PXR_WORKSPACES_MAX];
+    char texts[PXR_WORKSPACES_MAX][64];
+    uint32_t numbers[PXR_WORKSPACES_MAX];
+
+    (void)state;
+    world_open(&w, 10, 10);
+    new_meeting(&w, "Weekly42", T0);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < PXR_WORKSPACES_MAX - 1; i++) {
+            snprintf(texts[i], sizeof(texts[i]), "https://chat%d-%d.example.com", round, i);
+            origins[i] = texts[i];
+        }
+        assert_int_equal(pxr_store_workspaces(&w.store, origins, PXR_WORKSPACES_MAX - 1, numbers),
+                         PXR_OK);
+        for (int i = 0; i < PXR_WORKSPACES_MAX - 1; i++) {
+            /* The one that still has a meeting keeps its place. */
+            assert_int_not_equal(numbers[i], w.workspace);
+            for (int j = 0; j < i; j++) {
+                assert_int_not_equal(numbers[i], numbers[j]);
+            }
+        }
+    }
+    snprintf(texts[PXR_WORKSPACES_MAX - 1], sizeof(texts[0]), "https://one-too-many.example.com");
+    origins[PXR_WORKSPACES_MAX - 1] = texts[PXR_WORKSPACES_MAX - 1];
+    assert_int_equal(pxr_store_workspaces(&w.store, origins, PXR_WORKSPACES_MAX, numbers),
+                     PXR_FULL);
+    assert_sound(&w);
+    world_close(&w);
+}
+
 static void more_publishers_than_places_still_count(void **state)
 {
     world_t w;
@@ -462,6 +609,10 @@ int main(void)
         cmocka_unit_test(a_meeting_ends_with_its_last_node),
         cmocka_unit_test(quality_is_joined_by_related_uuids),
         cmocka_unit_test(a_full_table_of_legs_ends_no_meeting),
+        cmocka_unit_test(a_leg_that_went_to_another_meeting_is_not_taken_from_it),
+        cmocka_unit_test(a_leg_that_moves_between_rooms_of_a_meeting_goes_on_counting),
+        cmocka_unit_test(numbers_kept_back_do_not_fill_the_table),
+        cmocka_unit_test(a_workspace_of_which_nothing_is_left_gives_way),
         cmocka_unit_test(more_publishers_than_places_still_count),
         cmocka_unit_test(slots_are_used_again_after_they_have_rested),
         cmocka_unit_test(memory_of_another_layout_is_not_opened),
