@@ -233,7 +233,7 @@ def test_other_table_sizes_wait_for_a_full_restart_and_say_so(make_httpd):
 
 def test_children_killed_at_random_under_load_cost_nothing(make_httpd):
     httpd = make_httpd(workspace(grace="60s 60s"))
-    httpd.expect(KILLED)
+    httpd.expect(KILLED, REPAIRED)
     api = Api(httpd)
     node, meetings = scene(httpd)
     before = picture(httpd, node, meetings)
@@ -250,7 +250,7 @@ def test_children_killed_at_random_under_load_cost_nothing(make_httpd):
 def test_timers_survive_the_death_of_every_child(make_httpd):
     """One of the children does the background work; nobody outside knows which, so each gets its turn."""
     httpd = make_httpd(workspace(grace=GRACE))
-    httpd.expect(KILLED)
+    httpd.expect(KILLED, REPAIRED)
     api, node = Api(Persistent(httpd)), Node("10.7.6.1", Persistent(httpd))
     node.started()
     meetings = [api.create() for _ in range(3)]
@@ -269,7 +269,7 @@ def test_timers_survive_the_death_of_every_child(make_httpd):
 
 def test_all_children_killed_at_once(make_httpd):
     httpd = make_httpd(workspace(grace=GRACE))
-    httpd.expect(KILLED)
+    httpd.expect(KILLED, REPAIRED)
     api, node = Api(Persistent(httpd)), Node("10.7.7.1", Persistent(httpd))
     node.started()
     meeting = api.create()
@@ -305,7 +305,7 @@ def test_after_everything_was_killed_a_start_goes_on_as_if_nothing_had_been(make
     before = picture(httpd, node, meetings)
     for _ in range(3):
         httpd.kill9_all()
-        httpd.expect(OVERWRITTEN)
+        httpd.expect(OVERWRITTEN, REPAIRED)
         httpd.start()
         assert picture(httpd, node, meetings) == before
     assert len(httpd.segments()) == 1
