@@ -80,13 +80,19 @@ test: deps
 	@$(MAKE) --no-print-directory all unit sanitized
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/all.py $(ARGS)
 
+# An administrator's configuration is not overwritten.
 install: $(SO)
 	install -d "$(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)"
 	install -m 644 $(SO) "$(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)/"
-	if [ -d "$(DESTDIR)/etc/apache2" ] || [ -d /etc/apache2 ] || [ -e /etc/debian_version ]; then \
-	    install -d "$(DESTDIR)/etc/apache2/mods-available"; \
-	    install -m 644 conf/pexip_rc.load conf/pexip_rc.conf \
-	        "$(DESTDIR)/etc/apache2/mods-available/"; \
+	if [ -e /etc/debian_version ]; then \
+	    available="$(DESTDIR)/etc/apache2/mods-available"; \
+	    install -d "$$available"; \
+	    install -m 644 conf/pexip_rc.load "$$available/"; \
+	    if [ -e "$$available/pexip_rc.conf" ]; then \
+	        echo "$$available/pexip_rc.conf is kept; see conf/pexip_rc.conf for what is new"; \
+	    else \
+	        install -m 644 conf/pexip_rc.conf "$$available/"; \
+	    fi; \
 	fi
 
 format:
