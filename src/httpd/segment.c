@@ -204,7 +204,7 @@ static void tell(server_rec *s, const pxr_memory_t *memory, const pxr_store_t *s
     pxr_store_health(store, &health);
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                  "mod_pexip_rc " PXR_VERSION ": working set of %" APR_UINT64_T_FMT
-                 " MiB for %u meetings and %u participants %s, %u meetings are running",
+                 " MiB for %u meetings and %u participants %s, %u of them open or live",
                  (apr_uint64_t)memory->bytes >> 20, sizes.meetings, sizes.participants,
                  adopted ? "taken over from a former server" : "created", health.meetings.used);
 }

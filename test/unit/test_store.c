@@ -1,5 +1,14 @@
 #include "store_helpers.h"
 
+/* As little as a meeting can be made of. */
+static const pxr_new_meeting_t bare = {.id = "Weekly42",
+                                       .join_key = "another",
+                                       .host_pin = "",
+                                       .guest_pin = "",
+                                       .answer = "x",
+                                       .answer_len = 1,
+                                       .service_tag = "t"};
+
 static pxr_status_t find(const world_t *w, const char *alias, pxr_found_t *found)
 {
     return pxr_store_find(&w->store, w->workspace, false, alias, strlen(alias), T0, found, NULL, 0);
@@ -80,13 +89,7 @@ static void returns_the_known_meeting_and_fills_in_its_title_once(void **state)
     pxr_ref_t again;
     bool created;
     pxr_view_t view;
-    pxr_new_meeting_t m = {.id = "Weekly42",
-                           .join_key = "other",
-                           .host_pin = "",
-                           .guest_pin = "",
-                           .answer = "x",
-                           .answer_len = 1,
-                           .service_tag = "t"};
+    pxr_new_meeting_t m = bare;
 
     (void)state;
     world_open(&w, 10, 10);
@@ -151,13 +154,7 @@ static void texts_of_greatest_length_are_kept_whole(void **state)
     pxr_ref_t ref;
     bool created;
     pxr_view_t view;
-    pxr_new_meeting_t m = {.id = "Weekly42",
-                           .join_key = "key",
-                           .host_pin = "",
-                           .guest_pin = "",
-                           .answer = "x",
-                           .answer_len = 1,
-                           .service_tag = "t"};
+    pxr_new_meeting_t m = bare;
 
     (void)state;
     memset(title, 'x', sizeof(title));
