@@ -3,7 +3,7 @@
  * everything that httpd calls.
  *
  *   configuration   src/httpd/directives.c, settings.c, check.c, secrets.c
- *   processes       src/httpd/lifecycle.c, leader.c
+ *   processes       src/httpd/lifecycle.c, segment.c, helper.c, leader.c
  *   requests        src/httpd/claim.c leads each to its handler_*.c
  *   credentials     src/httpd/provider.c
  */

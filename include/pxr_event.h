@@ -110,6 +110,7 @@ typedef struct {
     pxr_time_t time;    /* of the event with the highest seq */
     pxr_time_t run;     /* our clock at the run's first event */
     pxr_time_t began;   /* the node's clock at the same event, 0: unknown */
+    pxr_time_t former;  /* `run` of the run before */
     pxr_time_t last_at; /* our clock at the last event */
     uint64_t events;
     uint64_t duplicates;
@@ -153,7 +154,9 @@ typedef struct {
     pxr_time_t left_at;      /* by the node's clock */
     pxr_time_t heard_at;     /* our clock */
     pxr_time_t quality_at;   /* by the node's clock */
-    pxr_order_t order;
+    pxr_order_t order;       /* of the newest event */
+    uint64_t joined_seq;     /* of the event that brought it here, and */
+    pxr_time_t joined_run;   /* the run of that number */
 } pxr_leg_t;
 
 /* Everything one event can touch. For an event about the conference as a whole `leg` is unused; for

@@ -47,6 +47,11 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
  * or `bytes` does not fit. */
 pxr_status_t pxr_store_open(pxr_store_t *store, void *memory, uint64_t bytes);
 
+/* The number of a workspace that was entered. No lock: what stands in the memory is looked at, not
+ * followed. PXR_MISSING. */
+pxr_status_t pxr_store_workspace_number(const pxr_store_t *store, const char *origin,
+                                        uint32_t *number);
+
 /* To be called after memory of a former server was opened: nobody listened meanwhile, so what was
  * about to end waits its whole grace again. */
 pxr_status_t pxr_store_resume(const pxr_store_t *store, pxr_time_t now);

@@ -193,6 +193,7 @@ pxr_order_t pxr_publisher_hear(pxr_publisher_t *p, const pxr_event_t *event, pxr
     p->last_at = now;
     if (begins_run(p, event)) {
         /* Runs are told apart by their beginning, so it must go up even if our clock does not. */
+        p->former = p->run;
         p->run = now > p->run ? now : p->run + 1;
         p->highest = 0;
         p->window = 0;
@@ -201,7 +202,7 @@ pxr_order_t pxr_publisher_hear(pxr_publisher_t *p, const pxr_event_t *event, pxr
         p->began = event->time;
     }
     if (is_straggler(p, event)) {
-        order.run = p->run - 1;
+        order.run = p->former;
         return order;
     }
     order.run = p->run;

@@ -132,7 +132,7 @@ bool pxr_meeting_close(pxr_meeting_t *m, pxr_time_t now)
     if (m->state == PXR_MEETING_ENDED) {
         return false;
     }
-    if (m->state == PXR_MEETING_OPEN || (m->present == 0 && m->crowded_until <= now)) {
+    if (m->present == 0 && m->crowded_until <= now) {
         m->closed = 1;
         end(m, now);
         return true;

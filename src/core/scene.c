@@ -234,8 +234,13 @@ static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool fa
         order->seq == leg->order.seq && order->time != 0 && order->time == leg->order.time) {
         return true;
     }
+    if (farewell && order->source == leg->order.source) {
+        /* Late is no reason to disbelieve it, but older than the leg's arrival is. */
+        return order->run < leg->joined_run ||
+               (order->run == leg->joined_run && order->seq != 0 && order->seq < leg->joined_seq);
+    }
     if (farewell) {
-        return order->source != leg->order.source && order->time != 0 && leg->order.time != 0 &&
+        return order->time != 0 && leg->order.time != 0 &&
                order->time + PXR_CLOCK_TOLERANCE < leg->order.time;
     }
     return pxr_order_compare(order, &leg->order) < 0;
@@ -307,6 +312,11 @@ static unsigned leg_seen(pxr_scene_t *scene, const pxr_event_t *event, const pxr
     if ((leg->closed && !is_back(leg, event, order)) || is_overtaken(leg, order, false) ||
         is_from_before_end(scene, order)) {
         return 0;
+    }
+    if (!leg->known || leg->closed || event->kind == PXR_EVENT_CONNECTED ||
+        order->source != leg->order.source) {
+        leg->joined_seq = order->seq;
+        leg->joined_run = order->run;
     }
     people = detach(scene, &changed);
     merge_leg(scene, event);

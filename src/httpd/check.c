@@ -1,6 +1,7 @@
 #include "pxr_httpd.h"
 
 #include <apr_strings.h>
+#include <unistd.h>
 
 apr_array_header_t *pxr_workspaces;
 
@@ -287,7 +288,9 @@ static void finish(check_t *c, draft_t *draft)
 /* What would keep httpd from starting later. */
 static void check_global(check_t *c)
 {
-    const char *why = pxr_memory_check(c->pool);
+    /* A running server has its memory, and keeps it at a reload. */
+    const char *why =
+        ap_retained_data_get(PXR_RETAINED_KEY) == NULL ? pxr_memory_check(c->pool) : NULL;
     apr_finfo_t info;
 
     if (why != NULL) {
@@ -303,6 +306,8 @@ static void check_global(check_t *c)
                         c->pool) != APR_SUCCESS ||
                info.filetype != APR_DIR) {
         why = "cannot be made, because the directory above it does not exist";
+    } else if (access(ap_make_dirstr_parent(c->pool, pxr_global.state_dir), W_OK | X_OK) != 0) {
+        why = "cannot be made, because the directory above it cannot be written to";
     }
     if (why != NULL) {
         fail(c, PXR_D_STATE_DIR, apr_psprintf(c->pool, "'%s' %s", pxr_global.state_dir, why), NULL);

@@ -152,6 +152,7 @@ static const char *set_anonymous(cmd_parms *cmd, void *dir, int flag)
 static const char *set_state_dir(cmd_parms *cmd, void *dir, const char *value)
 {
     const char *why = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    size_t len = strlen(value);
 
     (void)dir;
     if (why == NULL) {
@@ -160,7 +161,11 @@ static const char *set_state_dir(cmd_parms *cmd, void *dir, const char *value)
     if (why != NULL) {
         return why;
     }
-    pxr_global.state_dir = ap_server_root_relative(cmd->pool, value);
+    while (len > 1 && value[len - 1] == '/') {
+        len--;
+    }
+    pxr_global.state_dir =
+        ap_server_root_relative(cmd->pool, apr_pstrmemdup(cmd->pool, value, len));
     return pxr_global.state_dir != NULL ? NULL
                                         : complain(cmd, value, "is a path that cannot be used");
 }

@@ -7,9 +7,6 @@
 #include <unistd.h>
 #include <unixd.h>
 
-/* Under which the working set is kept between restarts. */
-#define RETAINED_KEY "mod_pexip_rc"
-
 /* Survives graceful restarts, while the module itself is unloaded and loaded again: so it holds no
  * pointer into the module. */
 typedef struct {
@@ -87,26 +84,40 @@ static int go_on(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
     return pxr_memory_reopen(s, ptemp, &retained->memory, &store);
 }
 
+typedef struct {
+    const char **origins;
+    size_t count;
+} origins_t;
+
+/* In the helper. */
+static int enter_origins(void *data)
+{
+    const origins_t *origins = data;
+    uint32_t numbers[PXR_WORKSPACES_MAX];
+
+    return (int)pxr_store_workspaces(&store, origins->origins, origins->count, numbers);
+}
+
 static int enter_workspaces(server_rec *s, apr_pool_t *ptemp)
 {
-    int count = pxr_workspaces->nelts;
     pxr_workspace_t **all = (pxr_workspace_t **)(void *)pxr_workspaces->elts;
-    const char **origins = apr_palloc(ptemp, (apr_size_t)count * sizeof(*origins));
-    uint32_t *numbers = apr_palloc(ptemp, (apr_size_t)count * sizeof(*numbers));
+    origins_t origins = {.count = (size_t)pxr_workspaces->nelts};
     pxr_status_t status;
 
-    for (int i = 0; i < count; i++) {
-        origins[i] = all[i]->site_url;
+    origins.origins = apr_palloc(ptemp, origins.count * sizeof(*origins.origins));
+    for (size_t i = 0; i < origins.count; i++) {
+        origins.origins[i] = all[i]->site_url;
     }
-    status = pxr_store_workspaces(&store, origins, (size_t)count, numbers);
+    status = pxr_run_as_user(s, enter_origins, &origins);
+    for (size_t i = 0; i < origins.count && status == PXR_OK; i++) {
+        status = pxr_store_workspace_number(&store, origins.origins[i], &all[i]->number);
+    }
     if (status != PXR_OK) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "the workspaces cannot be entered: %s",
-                     status == PXR_FULL ? "too many others still have meetings"
-                                        : "the working set is locked");
+                     status == PXR_FULL   ? "too many others still have meetings"
+                     : status == PXR_BUSY ? "the working set is locked"
+                                          : "the working set is damaged");
         return 0;
-    }
-    for (int i = 0; i < count; i++) {
-        all[i]->number = numbers[i];
     }
     return 1;
 }
@@ -132,9 +143,9 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (pxr_workspaces->nelts == 0) {
         return OK;
     }
-    retained = ap_retained_data_get(RETAINED_KEY);
+    retained = ap_retained_data_get(PXR_RETAINED_KEY);
     if (retained == NULL) {
-        retained = ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
+        retained = ap_retained_data_create(PXR_RETAINED_KEY, sizeof(*retained));
     }
     ready =
         (retained->memory.base == NULL ? start(s, ptemp, retained) : go_on(s, ptemp, retained)) &&

@@ -146,6 +146,10 @@ int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
 const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **first,
                                const char **second, int *too_open);
 
+/* helper.c: does work in a process of its own that has become the run user, and waits for it.
+ * Start-up only. What `work` returns (a pxr_status_t), PXR_BROKEN where it died. */
+pxr_status_t pxr_run_as_user(server_rec *s, int (*work)(void *data), void *data);
+
 /* segment.c: the memory behind the store. Start-up only. */
 typedef struct {
     int fd; /* holds the lock that keeps a second server off */
@@ -156,6 +160,9 @@ typedef struct {
 /* Goes on with what a former server left, or begins anew, and opens the store. False, with a line
  * in the log, where the server must not start. */
 int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
+
+/* Under which it is kept while a server is restarted. */
+#define PXR_RETAINED_KEY "mod_pexip_rc 2"
 
 /* Whether pxr_memory_open() could have the memory, as far as that can be known without touching
  * anything. NULL or a sentence. Any process. */

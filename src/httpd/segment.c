@@ -11,22 +11,29 @@
 #include "pxr_random.h"
 
 /*
- * The memory behind the store: one POSIX shared memory object of a name that follows from httpd's
- * run-time directory. It outlives the server, so that a start after a stop or a crash finds the
- * meetings that are running. APR's named segments are not used: they do not tell who owns an
- * object, and anybody may have put one under a name that can be guessed.
+ * The memory behind the store: one file in Linux' file system for shared memory, of a name that
+ * follows from httpd's run-time directory. It outlives the server, so that a start after a stop or
+ * a crash finds the meetings that are running. APR's named segments are not used: they do not tell
+ * who owns an object, and there anybody may put one under a name that can be guessed.
  *
  *   head (one page) | store
+ *
+ * The parent process, which may be root, maps it but never follows what stands in it: children that
+ * run as somebody else can write there. What has to be followed is done in helper.c's process.
  */
 
 #define HEAD_BYTES 4096
-/* Where Linux keeps shared memory objects. */
-#define SEGMENT_FILE_SYSTEM "/dev/shm"
+#define SHARED_MEMORY "/dev/shm"
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
+/* Somebody may be busy with the same name at the same moment. */
+#define TRIES 5
 
 typedef struct {
     char boot_id[64];
 } head_t;
+
+/* What came of one try. */
+typedef enum { READY, NOTHING_THERE, AGAIN, REFUSED } outcome_t;
 
 /* Equal until the machine is started again. */
 static void read_boot_id(char *out, size_t size)
@@ -41,17 +48,32 @@ static void read_boot_id(char *out, size_t size)
 }
 
 /* The run-time directory is what two servers of one machine cannot share. */
-static const char *name_of_object(apr_pool_t *p)
+static const char *path_of_memory(apr_pool_t *p)
 {
     const pxr_hash_key_t key = {0, 0};
     const char *dir = ap_runtime_dir_relative(p, "pexip-rc");
 
-    return apr_psprintf(p, "/pexip-rc-%" APR_UINT64_T_HEX_FMT,
+    return apr_psprintf(p, SHARED_MEMORY "/pexip-rc-%" APR_UINT64_T_HEX_FMT,
                         (apr_uint64_t)pxr_hash(&key, dir, strlen(dir)));
 }
 
-/* Released when this process ends, and not inherited: orphaned children of a killed server do not
- * keep the next one from starting. */
+static int is_ours(const struct stat *info)
+{
+    return S_ISREG(info->st_mode) && info->st_uid == geteuid() && (info->st_mode & 077) == 0;
+}
+
+/* Whether the name still leads to the opened file. */
+static int is_at(const char *path, const struct stat *opened)
+{
+    struct stat named;
+
+    return lstat(path, &named) == 0 && named.st_ino == opened->st_ino &&
+           named.st_dev == opened->st_dev;
+}
+
+/* Goes with this process, and is not inherited: orphaned children of a killed server do not keep
+ * the next one from starting. It goes, too, when this process closes any other descriptor of the
+ * file, so there must never be one. */
 static int take_lock(int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -59,42 +81,59 @@ static int take_lock(int fd)
     return fcntl(fd, F_SETLK, &lock) == 0;
 }
 
-static void fail(server_rec *s, int error, const char *what)
+static void complain(server_rec *s, int error, const char *path, const char *what)
 {
-    ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(error), s, "shared memory %s", what);
+    ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(error), s, "shared memory '%s' %s", path,
+                 what);
 }
 
-static int map(server_rec *s, pxr_memory_t *memory, apr_uint64_t bytes)
+static int map(pxr_memory_t *memory, apr_uint64_t bytes)
 {
     void *base = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 
-    if (base == MAP_FAILED) {
-        fail(s, errno, "cannot be mapped");
-        return 0;
-    }
-    memory->base = base;
+    memory->base = base != MAP_FAILED ? base : NULL;
     memory->bytes = bytes;
-    return 1;
+    return memory->base != NULL;
 }
 
-static void unmap(pxr_memory_t *memory)
+static void let_go(pxr_memory_t *memory)
 {
     if (memory->base != NULL) {
         munmap(memory->base, (size_t)memory->bytes);
     }
     memory->base = NULL;
+    close(memory->fd);
 }
 
-/* NULL where the object may be gone on with, else why not. */
-static const char *why_unfit(server_rec *s, apr_pool_t *p, pxr_memory_t *memory,
-                             const struct stat *info, pxr_store_t *store)
+static int open_store(const pxr_memory_t *memory, pxr_store_t *store)
+{
+    return pxr_store_open(store, (char *)memory->base + HEAD_BYTES, memory->bytes - HEAD_BYTES) ==
+           PXR_OK;
+}
+
+/* In the helper: follows every link, and restarts the grace of what was about to end. */
+static int examine(void *data)
+{
+    const pxr_store_t *store = data;
+    char why[128];
+    pxr_status_t status = pxr_store_check(store, why, sizeof(why));
+
+    /* No memory for the check (PXR_FULL) is no finding. */
+    if (status == PXR_BROKEN || status == PXR_BUSY) {
+        return (int)status;
+    }
+    return (int)pxr_store_resume(store, pxr_time_now());
+}
+
+/* NULL where a former server's memory may be gone on with, else why not. */
+static const char *why_unfit(server_rec *s, pxr_memory_t *memory, const struct stat *info,
+                             pxr_store_t *store)
 {
     const head_t *head;
     char boot_id[sizeof(head->boot_id)];
-    char why[128];
     pxr_store_sizes_t sizes;
 
-    if (info->st_size < HEAD_BYTES || !map(s, memory, (apr_uint64_t)info->st_size)) {
+    if (info->st_size < HEAD_BYTES || !map(memory, (apr_uint64_t)info->st_size)) {
         return "it is not complete";
     }
     head = memory->base;
@@ -102,8 +141,7 @@ static const char *why_unfit(server_rec *s, apr_pool_t *p, pxr_memory_t *memory,
     if (strncmp(head->boot_id, boot_id, sizeof(boot_id)) != 0) {
         return "it is from before the machine was started";
     }
-    if (pxr_store_open(store, (char *)memory->base + HEAD_BYTES, memory->bytes - HEAD_BYTES) !=
-        PXR_OK) {
+    if (!open_store(memory, store)) {
         return "it is of another version";
     }
     sizes = pxr_store_sizes(store);
@@ -111,92 +149,137 @@ static const char *why_unfit(server_rec *s, apr_pool_t *p, pxr_memory_t *memory,
         sizes.participants != pxr_global.sizes.participants) {
         return PXR_D_MEETINGS " or " PXR_D_PARTICIPANTS " has changed";
     }
-    if (pxr_store_check(store, why, sizeof(why)) == PXR_BROKEN) {
-        return apr_pstrcat(p, "it is damaged: ", why, NULL);
+    switch (pxr_run_as_user(s, examine, store)) {
+    case PXR_OK:
+        return NULL;
+    case PXR_BUSY:
+        return "it is locked by a process that does not go on";
+    default:
+        return "it is damaged";
     }
-    return pxr_store_resume(store, pxr_time_now()) == PXR_OK
-               ? NULL
-               : "a process that does not go on has locked it";
 }
 
-/* Opens what a former server left. 1: it goes on; 0: there is nothing of use any more; -1: the
- * server must not start. */
-static int adopt(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
+/* Something that this server cannot have made is in the way. */
+static outcome_t set_aside(server_rec *s, apr_pool_t *p, const char *path)
 {
-    const char *name = name_of_object(p);
+    char key[9];
+    const char *aside;
+
+    if (!pxr_random_key(key, sizeof(key) - 1)) {
+        return REFUSED;
+    }
+    aside = apr_pstrcat(p, path, ".foreign-", key, NULL);
+    if (rename(path, aside) != 0) {
+        complain(s, errno, path, "belongs to somebody else and cannot be moved out of the way");
+        return errno == ENOENT ? AGAIN : REFUSED;
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                 "shared memory '%s' belongs to somebody else and was moved to '%s'", path, aside);
+    return AGAIN;
+}
+
+static outcome_t take_over(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
+{
+    const char *path = path_of_memory(p);
     const char *why;
     struct stat info;
 
-    memory->fd = shm_open(name, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+    if (lstat(path, &info) != 0) {
+        return NOTHING_THERE;
+    }
+    if (!is_ours(&info)) {
+        return set_aside(s, p, path);
+    }
+    memory->base = NULL;
+    memory->fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (memory->fd < 0) {
-        return 0;
+        return AGAIN;
     }
-    if (fstat(memory->fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid() ||
-        (info.st_mode & 077) != 0) {
-        why = "it belongs to somebody else";
-    } else if (!take_lock(memory->fd)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     "another httpd uses shared memory %s, because it has the same "
-                     "DefaultRuntimeDir: give one of them another",
-                     name);
+    if (fstat(memory->fd, &info) != 0 || !is_ours(&info)) {
         close(memory->fd);
-        return -1;
-    } else {
-        why = why_unfit(s, p, memory, &info, store);
+        return AGAIN;
     }
+    if (!take_lock(memory->fd)) {
+        complain(s, 0, path,
+                 "is used by another httpd, because it has the same DefaultRuntimeDir: give one of "
+                 "them another");
+        close(memory->fd);
+        return REFUSED;
+    }
+    if (!is_at(path, &info)) {
+        close(memory->fd);
+        return AGAIN;
+    }
+    why = why_unfit(s, memory, &info, store);
     if (why == NULL) {
-        return 1;
+        return READY;
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                 "shared memory %s of a former server is replaced and its meetings are forgotten: "
-                 "%s",
-                 name, why);
-    unmap(memory);
-    close(memory->fd);
-    shm_unlink(name);
-    return 0;
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING, 0, s,
+        "shared memory '%s' of a former server is replaced and its meetings are forgotten: "
+        "%s",
+        path, why);
+    unlink(path);
+    let_go(memory);
+    return NOTHING_THERE;
 }
 
-static int create(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
+/* Fills a file that was just made. */
+static int lay_out(server_rec *s, const char *path, pxr_memory_t *memory, pxr_store_t *store)
 {
     apr_uint64_t bytes = HEAD_BYTES + pxr_store_bytes(&pxr_global.sizes);
-    const char *name = name_of_object(p);
     pxr_hash_key_t key;
-    int error;
+    /* Asks for every page now: later, lack of room would end in SIGBUS. */
+    int error = posix_fallocate(memory->fd, 0, (off_t)bytes);
 
-    memory->fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (memory->fd < 0) {
-        fail(s, errno, apr_pstrcat(p, name, " cannot be created", NULL));
+    if (error != 0) {
+        complain(s, error, path,
+                 "cannot be made as large as " PXR_D_MEETINGS " and " PXR_D_PARTICIPANTS
+                 " ask for");
         return 0;
     }
-    /* Asks for every page now: later, lack of room would end in SIGBUS. */
-    error = posix_fallocate(memory->fd, 0, (off_t)bytes);
-    if (error != 0) {
-        fail(s, error,
-             apr_psprintf(p,
-                          "of %" APR_UINT64_T_FMT
-                          " MiB cannot be had: enlarge /dev/shm, or lower " PXR_D_MEETINGS
-                          " and " PXR_D_PARTICIPANTS,
-                          (bytes >> 20) + 1));
-    } else if (!take_lock(memory->fd)) {
-        fail(s, errno, "cannot be locked");
-    } else if (map(s, memory, bytes)) {
-        if (pxr_random_bytes(&key, sizeof(key)) &&
-            pxr_store_format(store, (char *)memory->base + HEAD_BYTES, &pxr_global.sizes, &key) ==
-                PXR_OK) {
-            head_t *head = memory->base;
-            read_boot_id(head->boot_id, sizeof(head->boot_id));
-            return 1;
-        }
-        fail(s, 0, "cannot be prepared");
-        unmap(memory);
+    if (!map(memory, bytes)) {
+        complain(s, errno, path, "cannot be mapped");
+        return 0;
     }
-    close(memory->fd);
-    shm_unlink(name);
-    return 0;
+    if (!pxr_random_bytes(&key, sizeof(key)) ||
+        pxr_store_format(store, (char *)memory->base + HEAD_BYTES, &pxr_global.sizes, &key) !=
+            PXR_OK) {
+        complain(s, 0, path, "cannot be prepared");
+        return 0;
+    }
+    read_boot_id(((head_t *)memory->base)->boot_id, sizeof(((head_t *)memory->base)->boot_id));
+    return 1;
 }
 
-static void tell(server_rec *s, const pxr_memory_t *memory, const pxr_store_t *store, int adopted)
+static outcome_t create(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
+{
+    const char *path = path_of_memory(p);
+
+    memory->base = NULL;
+    memory->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (memory->fd < 0) {
+        if (errno == EEXIST) {
+            return AGAIN;
+        }
+        complain(s, errno, path, "cannot be created");
+        return REFUSED;
+    }
+    if (!take_lock(memory->fd)) {
+        complain(s, errno, path, "is used by another httpd that is starting at this moment");
+        close(memory->fd);
+        return REFUSED;
+    }
+    if (!lay_out(s, path, memory, store)) {
+        unlink(path);
+        let_go(memory);
+        return REFUSED;
+    }
+    return READY;
+}
+
+static void tell(server_rec *s, const pxr_memory_t *memory, const pxr_store_t *store,
+                 const char *what)
 {
     pxr_store_sizes_t sizes = pxr_store_sizes(store);
     pxr_store_health_t health;
@@ -205,49 +288,52 @@ static void tell(server_rec *s, const pxr_memory_t *memory, const pxr_store_t *s
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                  "mod_pexip_rc " PXR_VERSION ": working set of %" APR_UINT64_T_FMT
                  " MiB for %u meetings and %u participants %s, %u of them open or live",
-                 (apr_uint64_t)memory->bytes >> 20, sizes.meetings, sizes.participants,
-                 adopted ? "taken over from a former server" : "created", health.meetings.used);
+                 memory->bytes >> 20, sizes.meetings, sizes.participants, what,
+                 health.meetings.used);
 }
 
 int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
 {
-    int adopted = adopt(s, p, memory, store);
-
-    if (adopted < 0 || (adopted == 0 && !create(s, p, memory, store))) {
-        memory->base = NULL;
-        return 0;
+    for (int i = 0; i < TRIES; i++) {
+        const char *what = "taken over from a former server";
+        outcome_t outcome = take_over(s, p, memory, store);
+        if (outcome == NOTHING_THERE) {
+            what = "created";
+            outcome = create(s, p, memory, store);
+        }
+        if (outcome == READY) {
+            tell(s, memory, store, what);
+            return 1;
+        }
+        if (outcome == REFUSED) {
+            break;
+        }
     }
-    tell(s, memory, store, adopted);
-    return 1;
+    memory->base = NULL;
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "mod_pexip_rc has no working set");
+    return 0;
 }
 
 int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
 {
     pxr_store_sizes_t sizes;
 
-    if (pxr_store_open(store, (char *)memory->base + HEAD_BYTES, memory->bytes - HEAD_BYTES) !=
-        PXR_OK) {
+    if (!open_store(memory, store)) {
         /* Children of the former generation go on with the old one, so it stays mapped. */
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "the working set of the former module has another layout: a new one is begun, "
                      "and running meetings are forgotten");
-        shm_unlink(name_of_object(p));
+        unlink(path_of_memory(p));
         close(memory->fd);
-        if (!create(s, p, memory, store)) {
-            memory->base = NULL;
-            return 0;
-        }
-        tell(s, memory, store, 0);
-        return 1;
+        return pxr_memory_open(s, p, memory, store);
     }
     sizes = pxr_store_sizes(store);
     if (sizes.meetings != pxr_global.sizes.meetings ||
         sizes.participants != pxr_global.sizes.participants) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     PXR_D_MEETINGS
-                     " and " PXR_D_PARTICIPANTS
-                     " stay at %u and %u until httpd is stopped and started: this change needs a "
-                     "full restart",
+                     PXR_D_MEETINGS " and " PXR_D_PARTICIPANTS
+                                    " stay at %u and %u until httpd is stopped and started: this "
+                                    "change needs a full restart",
                      sizes.meetings, sizes.participants);
     }
     return 1;
@@ -256,25 +342,27 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
 const char *pxr_memory_check(apr_pool_t *p)
 {
     apr_uint64_t bytes = HEAD_BYTES + pxr_store_bytes(&pxr_global.sizes);
-    int fd = shm_open(name_of_object(p), O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+    const char *path = path_of_memory(p);
+    apr_uint64_t space = 0;
     struct statvfs info;
-    apr_uint64_t space;
+    struct stat present;
 
-    if (fd >= 0 || errno == EACCES) {
-        /* A server has it already. */
-        if (fd >= 0) {
-            close(fd);
+    /* Only looked at, never opened: closing it would release the lock of the running server. */
+    if (lstat(path, &present) == 0) {
+        if (is_ours(&present)) {
+            space = (apr_uint64_t)present.st_blocks * 512;
+        } else if (geteuid() != 0) {
+            return apr_psprintf(p, "cannot be had, because '%s' belongs to somebody else", path);
         }
+    }
+    if (statvfs(SHARED_MEMORY, &info) != 0) {
         return NULL;
     }
-    if (statvfs(SEGMENT_FILE_SYSTEM, &info) != 0) {
-        return NULL;
-    }
-    space = (apr_uint64_t)info.f_bavail * info.f_frsize;
+    space += (apr_uint64_t)info.f_bavail * info.f_frsize;
     return space >= bytes ? NULL
                           : apr_psprintf(p,
                                          "%u and " PXR_D_PARTICIPANTS " %u need %" APR_UINT64_T_FMT
-                                         " MiB of shared memory but " SEGMENT_FILE_SYSTEM
+                                         " MiB of shared memory but " SHARED_MEMORY
                                          " has %" APR_UINT64_T_FMT " MiB free",
                                          pxr_global.sizes.meetings, pxr_global.sizes.participants,
                                          (bytes >> 20) + 1, space >> 20);

@@ -22,7 +22,7 @@
  */
 
 #define PXR_MAGIC UINT64_C(0x5058523153544f52)
-#define PXR_LAYOUT 1
+#define PXR_LAYOUT 2
 
 #define PXR_BLOCK_DATA 252
 #define PXR_LOG_BYTES 8192

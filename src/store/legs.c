@@ -35,11 +35,14 @@ uint32_t pxr_leg_find(const pxr_store_t *store, uint32_t workspace, const char *
     uint64_t key = pxr_text_hash(store, uuid);
     uint32_t entry = *bucket_of(store, key);
     uint32_t relative = 0;
+    uint32_t entries = store->segment->legs * PXR_LEG_KEYS;
 
-    while (entry != 0) {
+    /* Bounded, because the check looks here too and the chain may be what is damaged. */
+    for (uint32_t steps = 0; entry != 0 && entry <= entries && steps < entries; steps++) {
         uint32_t link = leg_of(entry);
         const pxr_leg_slot_t *leg = pxr_leg_slot(store, link);
-        if (key_of(leg, which_of(entry)) == key &&
+        if (key_of(leg, which_of(entry)) == key && leg->slot != 0 &&
+            leg->slot <= store->segment->slots &&
             pxr_slot(store, leg->slot)->workspace == workspace) {
             if (which_of(entry) != 0) {
                 relative = link;

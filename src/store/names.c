@@ -25,6 +25,11 @@ static uint32_t *bucket_of(const pxr_store_t *store, uint32_t hash)
     return &pxr_name_buckets(store)[hash & (store->segment->name_buckets - 1)];
 }
 
+static bool is_name(const pxr_store_t *store, uint32_t link)
+{
+    return link != 0 && link <= store->segment->names;
+}
+
 static bool is_of(const pxr_name_t *name, uint32_t hash, uint32_t workspace, bool join, size_t len)
 {
     return name->hash == hash && name->workspace == workspace && name->len == len &&
@@ -37,7 +42,7 @@ uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, bool join, 
     uint32_t hash = pxr_name_hash(store, workspace, join, text, len);
     uint32_t link = pxr_word(bucket_of(store, hash));
 
-    for (uint32_t steps = 0; link != 0 && steps < store->segment->names; steps++) {
+    for (uint32_t steps = 0; is_name(store, link) && steps < store->segment->names; steps++) {
         const pxr_name_t *name = pxr_name(store, link);
         if (is_of(name, hash, workspace, join, len) && memcmp(name->text, text, len) == 0) {
             return link;
@@ -57,7 +62,7 @@ static uint32_t find_nearest(const pxr_store_t *store, uint32_t workspace, const
     uint32_t nearest = 0;
     bool ambiguous = false;
 
-    for (uint32_t steps = 0; link != 0 && steps < store->segment->names; steps++) {
+    for (uint32_t steps = 0; is_name(store, link) && steps < store->segment->names; steps++) {
         const pxr_name_t *name = pxr_name(store, link);
         if (is_of(name, hash, workspace, false, len)) {
             if (memcmp(name->text, text, len) == 0) {

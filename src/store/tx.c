@@ -60,6 +60,32 @@ uint32_t pxr_tx_word(const pxr_tx_t *tx, const uint32_t *word)
     return value;
 }
 
+/* Whether the log can be carried out at all. What it holds may be damaged like anything else. */
+static bool log_is_sound(const pxr_store_t *store)
+{
+    const pxr_log_t *log = &store->segment->log;
+    uint32_t i = 0;
+
+    if (log->used > PXR_LOG_BYTES) {
+        return false;
+    }
+    while (i < log->used) {
+        entry_t entry;
+        if (log->used - i < sizeof(entry)) {
+            return false;
+        }
+        memcpy(&entry, log->entries + i, sizeof(entry));
+        i += (uint32_t)sizeof(entry);
+        if (entry.len > log->used - i || entry.len % sizeof(uint32_t) != 0 ||
+            entry.at % sizeof(uint32_t) != 0 || entry.at > store->segment->bytes ||
+            entry.len > store->segment->bytes - entry.at || padded(entry.len) > log->used - i) {
+            return false;
+        }
+        i += (uint32_t)padded(entry.len);
+    }
+    return true;
+}
+
 /* Word by word, because readers without lock look at some of them; each word is published after
  * the ones before it, so what a link leads to is there before the link. */
 static void carry_out(const pxr_store_t *store)
@@ -102,8 +128,9 @@ static void recover(const pxr_store_t *store)
     pxr_segment_t *segment = store->segment;
     char why[128];
     uint64_t resets = segment->root.resets;
+    bool damaged = segment->log.committed && !log_is_sound(store);
 
-    if (segment->log.committed) {
+    if (segment->log.committed && !damaged) {
         carry_out(store);
     }
     segment->log.committed = 0;
@@ -111,7 +138,7 @@ static void recover(const pxr_store_t *store)
     segment->root.repairs++;
     pthread_mutex_consistent(&segment->lock);
     /* The log has made everything whole. The check is for what no log can help against. */
-    if (pxr_check_locked(store, why, sizeof(why)) == PXR_BROKEN) {
+    if (damaged || pxr_check_locked(store, why, sizeof(why)) == PXR_BROKEN) {
         uint64_t repairs = segment->root.repairs;
         pxr_layout_clear(store);
         segment->root.repairs = repairs;

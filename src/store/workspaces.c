@@ -83,3 +83,17 @@ pxr_status_t pxr_store_workspaces(const pxr_store_t *store, const char *const *o
     pxr_unlock(store);
     return status;
 }
+
+pxr_status_t pxr_store_workspace_number(const pxr_store_t *store, const char *origin,
+                                        uint32_t *number)
+{
+    uint32_t count = pxr_word(&store->segment->workspaces);
+
+    for (uint32_t i = 0; i < count && i < PXR_WORKSPACES_MAX; i++) {
+        if (strncmp(store->segment->origins[i], origin, PXR_ORIGIN_MAX + 1) == 0) {
+            *number = i;
+            return PXR_OK;
+        }
+    }
+    return PXR_MISSING;
+}

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import signal
+import subprocess
 import threading
 import time
 import uuid
@@ -353,7 +354,7 @@ def test_changed_sizes_begin_a_new_working_set_at_a_full_restart_and_say_so(make
     (lambda path: os.truncate(path, os.path.getsize(path) // 2), "another version"),
     (lambda path: overwrite(path, 0, b"0" * 36), "before the machine was started"),
     (lambda path: overwrite(path, 4096, b"another magic"), "another version"),
-    (lambda path: os.chmod(path, 0o666), "belongs to somebody else"),
+    (lambda path: overwrite(path, os.path.getsize(path) // 2, os.urandom(1 << 20)), "damaged"),
 ])
 def test_memory_that_cannot_be_trusted_is_replaced(make_httpd, damage, reason):
     httpd = make_httpd()
@@ -372,17 +373,54 @@ def overwrite(path, at, content):
         file.write(content)
 
 
+INTRUDERS = {
+    "a file open to all": lambda path: (open(path, "w").close(), os.chmod(path, 0o666)),
+    "a directory": lambda path: os.mkdir(path),
+    "a full directory": lambda path: os.makedirs(f"{path}/with/more"),
+    "a symbolic link": lambda path: os.symlink("/etc/passwd", path),
+    "a symbolic link to nowhere": lambda path: os.symlink("/tmp/pxr-nowhere", path),
+    "a pipe": lambda path: os.mkfifo(path, 0o666),
+}
+
+
+@pytest.mark.parametrize("intruder", INTRUDERS)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can move what belongs to others")
+def test_what_others_put_in_the_way_of_the_memory_is_moved_away(make_httpd, intruder):
+    """Anybody may write to the file system for shared memory, and the name can be guessed."""
+    httpd = make_httpd()
+    httpd.stop()
+    path = httpd.segments()[0]
+    os.unlink(path)
+    INTRUDERS[intruder](path)
+    os.chown(path, 65534, 65534, follow_symlinks=False)
+    moved = set()
+    try:
+        assert httpd.configtest()[0] == 0
+        httpd.expect("belongs to somebody else and was moved to")
+        httpd.start()
+        moved = {name for name in os.listdir("/dev/shm") if f"/dev/shm/{name}".startswith(path + ".foreign-")}
+        assert len(moved) == 1
+        scene(httpd)
+        assert not os.path.exists("/tmp/pxr-nowhere")
+    finally:
+        for name in moved:
+            subprocess.run(["rm", "-rf", f"/dev/shm/{name}"], check=True)
+
+
 def test_a_second_server_with_the_same_run_time_directory_does_not_start(make_httpd):
     first = make_httpd()
     meeting = Api(first).create()
     second = make_httpd(start=False)
     conf = second.root / "conf" / "httpd.conf"
     conf.write_text(conf.read_text().replace("DefaultRuntimeDir run", f"DefaultRuntimeDir {first.root}/run"))
-    second.expect("another httpd uses shared memory", "Configuration Failed", "AH00016|AH00020")
-    with pytest.raises(AssertionError):
-        second.start()
-    assert "another httpd uses shared memory" in second.error_log()
-    assert Api(first).read(meeting["id"]) == meeting
+    # A reload reads the configuration once more, in the very process that holds the lock.
+    for reload in (lambda: None, first.graceful, first.graceful):
+        reload()
+        second.expect("is used by another httpd", "has no working set", "Configuration Failed", "AH00016|AH00020")
+        with pytest.raises(AssertionError):
+            second.start()
+        assert "is used by another httpd" in second.error_log()
+        assert Api(first).read(meeting["id"]) == meeting
 
 
 def test_a_second_server_does_not_share_the_state_of_the_first(make_httpd):

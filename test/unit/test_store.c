@@ -397,10 +397,16 @@ static void a_leg_that_moves_between_rooms_of_a_meeting_goes_on_counting(void **
     event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "Weekly42", "u1", 7, T0 + 7);
     deliver(&w, &event, T0 + 7);
     assert_people(&w, ref, 0);
-    /* A late connection from before the farewell is no return. */
+    /* A late connection from before the farewell is no return, and an old farewell that is said
+     * again after a return is none. */
     event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "Weekly42", "u1", 4, T0 + 4);
     deliver(&w, &event, T0 + 8);
     assert_people(&w, ref, 0);
+    event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "Weekly42", "u1", 9, T0 + 9);
+    deliver(&w, &event, T0 + 9);
+    event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "Weekly42", "u1", 7, T0 + 7);
+    deliver(&w, &event, T0 + 10);
+    assert_people(&w, ref, 1);
     assert_sound(&w);
     world_close(&w);
 }

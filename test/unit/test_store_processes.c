@@ -257,6 +257,42 @@ static void damage_found_after_a_death_empties_the_working_set(void **state)
     world_close(&w);
 }
 
+/* Whoever can write to the memory must not make another process write elsewhere. */
+static void a_log_that_leads_out_of_the_memory_is_not_carried_out(void **state)
+{
+    static const struct {
+        uint64_t at, len;
+    } entries[] = {{UINT64_C(0x4141414141410000), 8},
+                   {0, UINT64_MAX - 7},
+                   {2, 4},
+                   {0, 6},
+                   {UINT64_MAX - 3, 8},
+                   {0, PXR_LOG_BYTES}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+        world_t w;
+        pxr_store_health_t health;
+        pid_t pid;
+        world_open(&w, 10, 10);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            pxr_log_t *log = &w.store.segment->log;
+            pxr_lock(&w.store);
+            memcpy(log->entries, &entries[i], sizeof(entries[i]));
+            log->used = sizeof(entries[i]) + 8;
+            log->committed = 1;
+            kill(getpid(), SIGKILL);
+        }
+        reap(pid);
+        assert_sound(&w);
+        pxr_store_health(&w.store, &health);
+        assert_int_equal(health.resets, 1);
+        world_close(&w);
+    }
+}
+
 static void a_stopped_holder_is_not_waited_for_forever(void **state)
 {
     world_t w;
@@ -339,6 +375,7 @@ int main(void)
         cmocka_unit_test(nothing_acknowledged_is_lost_when_processes_are_killed),
         cmocka_unit_test(a_marked_log_is_carried_out_and_an_unmarked_one_forgotten),
         cmocka_unit_test(damage_found_after_a_death_empties_the_working_set),
+        cmocka_unit_test(a_log_that_leads_out_of_the_memory_is_not_carried_out),
         cmocka_unit_test(a_stopped_holder_is_not_waited_for_forever),
         cmocka_unit_test(leadership_passes_on_when_the_leader_is_killed),
     };
