@@ -223,16 +223,20 @@ static int32_t detach(pxr_scene_t *scene, unsigned *changed)
     return -before;
 }
 
-/* Whether this was said before, or something newer was. Nodes' clocks differ, so a farewell wins
- * over another node's sign of life that is barely younger. */
+/* The very event that was the newest about this leg. */
+static bool is_repeat(const pxr_leg_t *leg, const pxr_order_t *order)
+{
+    return leg->known && order->source == leg->order.source && order->run == leg->order.run &&
+           order->seq != 0 && order->seq == leg->order.seq && order->time != 0 &&
+           order->time == leg->order.time;
+}
+
+/* Whether something newer was said before. Nodes' clocks differ, so a farewell wins over another
+ * node's sign of life that is barely younger. */
 static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool farewell)
 {
     if (!leg->known) {
         return false;
-    }
-    if (order->source == leg->order.source && order->run == leg->order.run && order->seq != 0 &&
-        order->seq == leg->order.seq && order->time != 0 && order->time == leg->order.time) {
-        return true;
     }
     if (farewell && order->source == leg->order.source) {
         /* Late is no reason to disbelieve it, but older than the leg's arrival is. */
@@ -311,6 +315,10 @@ static unsigned leg_seen(pxr_scene_t *scene, const pxr_event_t *event, const pxr
 
     if ((leg->closed && !is_back(leg, event, order)) || is_overtaken(leg, order, false) ||
         is_from_before_end(scene, order)) {
+        return 0;
+    }
+    /* Said again about a leg that went with its share, it is no evidence of a return. */
+    if (is_repeat(leg, order) && home_of(scene) == NULL) {
         return 0;
     }
     if (!leg->known || leg->closed || event->kind == PXR_EVENT_CONNECTED ||

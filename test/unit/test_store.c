@@ -411,6 +411,38 @@ static void a_leg_that_moves_between_rooms_of_a_meeting_goes_on_counting(void **
     world_close(&w);
 }
 
+/* Not every sender numbers its events. */
+static void events_that_all_have_the_same_number_and_time_are_told_apart_by_what_they_say(
+    void **state)
+{
+    world_t w;
+    pxr_ref_t ref;
+    pxr_event_t event;
+    pxr_tick_t tick;
+
+    (void)state;
+    world_open(&w, 10, 10);
+    ref = new_meeting(&w, "Weekly42", T0);
+    event = conference_event(PXR_EVENT_CONFERENCE_STARTED, "10.0.0.1", "Weekly42", 1, T0);
+    deliver(&w, &event, T0);
+    event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "Weekly42", "u1", 1, T0);
+    event.has_media = PXR_NO;
+    deliver(&w, &event, T0);
+    assert_people(&w, ref, 0);
+    event = leg_event(PXR_EVENT_UPDATED, "10.0.0.1", "Weekly42", "u1", 1, T0);
+    deliver(&w, &event, T0);
+    assert_people(&w, ref, 1);
+    event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "Weekly42", "u1", 1, T0);
+    deliver(&w, &event, T0);
+    assert_people(&w, ref, 0);
+    event = conference_event(PXR_EVENT_CONFERENCE_ENDED, "10.0.0.1", "Weekly42", 1, T0);
+    deliver(&w, &event, T0);
+    assert_int_equal(pxr_store_tick(&w.store, T0 + 11 * PXR_SECOND, &tick), PXR_OK);
+    assert_int_equal(tick.ended, 1);
+    assert_sound(&w);
+    world_close(&w);
+}
+
 /* Numbers are kept back for a day, but not at the price of refusing meetings. */
 static void numbers_kept_back_do_not_fill_the_table(void **state)
 {
@@ -614,6 +646,8 @@ int main(void)
         cmocka_unit_test(a_full_table_of_legs_ends_no_meeting),
         cmocka_unit_test(a_leg_that_went_to_another_meeting_is_not_taken_from_it),
         cmocka_unit_test(a_leg_that_moves_between_rooms_of_a_meeting_goes_on_counting),
+        cmocka_unit_test(
+            events_that_all_have_the_same_number_and_time_are_told_apart_by_what_they_say),
         cmocka_unit_test(numbers_kept_back_do_not_fill_the_table),
         cmocka_unit_test(a_workspace_of_which_nothing_is_left_gives_way),
         cmocka_unit_test(more_publishers_than_places_still_count),
