@@ -125,14 +125,17 @@ static int examine(void *data)
     return (int)pxr_store_resume(store, pxr_time_now());
 }
 
-/* NULL where a former server's memory may be gone on with, else why not. */
+/* NULL where a former server's memory may be gone on with, else why not. *level is how bad that
+ * is. */
 static const char *why_unfit(server_rec *s, pxr_memory_t *memory, const struct stat *info,
-                             pxr_store_t *store)
+                             pxr_store_t *store, int *level)
 {
     const head_t *head;
     char boot_id[sizeof(head->boot_id)];
     pxr_store_sizes_t sizes;
+    pxr_store_health_t health;
 
+    *level = APLOG_WARNING;
     if (info->st_size < HEAD_BYTES || !map(memory, (apr_uint64_t)info->st_size)) {
         return "it is not complete";
     }
@@ -147,6 +150,8 @@ static const char *why_unfit(server_rec *s, pxr_memory_t *memory, const struct s
     sizes = pxr_store_sizes(store);
     if (sizes.meetings != pxr_global.sizes.meetings ||
         sizes.participants != pxr_global.sizes.participants) {
+        pxr_store_health(store, &health);
+        *level = health.meetings.used == 0 ? APLOG_NOTICE : APLOG_WARNING;
         return PXR_D_MEETINGS " or " PXR_D_PARTICIPANTS " has changed";
     }
     switch (pxr_run_as_user(s, examine, store)) {
@@ -183,6 +188,7 @@ static outcome_t take_over(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, p
     const char *path = path_of_memory(p);
     const char *why;
     struct stat info;
+    int level;
 
     if (lstat(path, &info) != 0) {
         return NOTHING_THERE;
@@ -210,12 +216,12 @@ static outcome_t take_over(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, p
         close(memory->fd);
         return AGAIN;
     }
-    why = why_unfit(s, memory, &info, store);
+    why = why_unfit(s, memory, &info, store, &level);
     if (why == NULL) {
         return READY;
     }
     ap_log_error(
-        APLOG_MARK, APLOG_WARNING, 0, s,
+        APLOG_MARK, level, 0, s,
         "shared memory '%s' of a former server is replaced and its meetings are forgotten: "
         "%s",
         path, why);

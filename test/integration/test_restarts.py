@@ -349,6 +349,16 @@ def test_changed_sizes_begin_a_new_working_set_at_a_full_restart_and_say_so(make
     assert Api(httpd).call("GET", f"/meetings/{meeting['id']}").status == 404
 
 
+def test_changed_sizes_of_an_empty_working_set_are_no_cause_for_a_warning(make_httpd):
+    httpd = make_httpd()
+    api = Api(httpd)
+    api.delete(api.create()["id"])
+    httpd.stop()
+    httpd.configure(workspace(), server="PexipRCMaxMeetings 77")
+    httpd.start()
+    assert api.create()["state"] == "open"
+
+
 @pytest.mark.parametrize("damage, reason", [
     (lambda path: os.truncate(path, 100), "not complete"),
     (lambda path: os.truncate(path, os.path.getsize(path) // 2), "another version"),
