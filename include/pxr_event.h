@@ -84,6 +84,9 @@ const char *pxr_role_name(pxr_role_t role);
 /* Whether the event speaks of a leg (call) of a conference. */
 bool pxr_event_is_about_leg(pxr_event_kind_t kind);
 
+/* Whether it speaks of the media of a leg and names no conference. */
+bool pxr_event_is_about_quality(pxr_event_kind_t kind);
+
 /* Whether it only tells that a publisher begins, changes or stops. */
 bool pxr_event_is_about_sink(pxr_event_kind_t kind);
 

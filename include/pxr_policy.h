@@ -46,6 +46,9 @@ pxr_status_t pxr_option_check(const char *name, const char *value, pxr_buf_t *wh
 /* Checks what only several options together can break, and that the longest answer fits. */
 pxr_status_t pxr_answer_check(const pxr_answer_settings_t *settings, pxr_buf_t *why);
 
+/* The value of an option, NULL where it is not set. */
+const char *pxr_option_value(const pxr_answer_settings_t *settings, const char *name);
+
 /* Whether the settings turn the boolean option on. */
 bool pxr_option_is_true(const pxr_answer_settings_t *settings, const char *name);
 

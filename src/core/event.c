@@ -103,6 +103,11 @@ bool pxr_event_is_about_leg(pxr_event_kind_t kind)
            kind == PXR_EVENT_DISCONNECTED;
 }
 
+bool pxr_event_is_about_quality(pxr_event_kind_t kind)
+{
+    return kind == PXR_EVENT_QUALITY || kind == PXR_EVENT_STREAMS;
+}
+
 bool pxr_event_is_about_sink(pxr_event_kind_t kind)
 {
     return kind == PXR_EVENT_SINK_STARTED || kind == PXR_EVENT_SINK_UPDATED ||

@@ -160,7 +160,7 @@ pxr_status_t pxr_option_check(const char *name, const char *value, pxr_buf_t *wh
     return good ? PXR_OK : PXR_INVALID;
 }
 
-static const char *option_value(const pxr_answer_settings_t *settings, const char *name)
+const char *pxr_option_value(const pxr_answer_settings_t *settings, const char *name)
 {
     for (size_t i = 0; i < settings->option_count; i++) {
         if (strcmp(settings->options[i].name, name) == 0) {
@@ -172,7 +172,7 @@ static const char *option_value(const pxr_answer_settings_t *settings, const cha
 
 bool pxr_option_is_true(const pxr_answer_settings_t *settings, const char *name)
 {
-    const char *value = option_value(settings, name);
+    const char *value = pxr_option_value(settings, name);
 
     return value != NULL && strcmp(value, "true") == 0;
 }
@@ -211,7 +211,7 @@ void pxr_option_put(pxr_buf_t *out, const pxr_option_t *option)
 
 pxr_status_t pxr_answer_check(const pxr_answer_settings_t *settings, pxr_buf_t *why)
 {
-    const char *direct = option_value(settings, "direct_media");
+    const char *direct = pxr_option_value(settings, "direct_media");
     char longest_title[PXR_PEXIP_TEXT_MAX];
     char longest_name[PXR_MEETING_ID_MAX + 1];
     char text[PXR_ANSWER_MAX];

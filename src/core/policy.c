@@ -68,16 +68,6 @@ static void put_bool(pxr_buf_t *out, const char *name, bool value)
     pxr_buf_puts(out, value ? ":true" : ":false");
 }
 
-static bool has_option(const pxr_answer_settings_t *settings, const char *name)
-{
-    for (size_t i = 0; i < settings->option_count; i++) {
-        if (strcmp(settings->options[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 pxr_status_t pxr_answer_render(const pxr_answer_settings_t *settings,
                                const pxr_answer_meeting_t *meeting, pxr_buf_t *out)
 {
@@ -115,12 +105,12 @@ pxr_status_t pxr_answer_render(const pxr_answer_settings_t *settings,
     if (settings->theme != NULL) {
         put_text(out, "ivr_theme_name", settings->theme);
     }
-    if (!has_option(settings, "call_type")) {
+    if (pxr_option_value(settings, "call_type") == NULL) {
         put_text(out, "call_type", "video");
     }
     put_text(out, "view", settings->view);
     put_text(out, "local_display_name", title);
-    if (!has_option(settings, "enable_overlay_text")) {
+    if (pxr_option_value(settings, "enable_overlay_text") == NULL) {
         put_bool(out, "enable_overlay_text", true);
     }
     for (size_t i = 0; i < settings->option_count; i++) {

@@ -366,7 +366,7 @@ static unsigned leg_quality(pxr_scene_t *scene, const pxr_event_t *event, pxr_ti
 unsigned pxr_event_apply(pxr_scene_t *scene, const pxr_event_t *event, const pxr_order_t *order,
                          pxr_time_t now)
 {
-    if (event->kind == PXR_EVENT_QUALITY || event->kind == PXR_EVENT_STREAMS) {
+    if (pxr_event_is_about_quality(event->kind)) {
         return scene->leg.known ? leg_quality(scene, event, now) : 0;
     }
     if (scene->meeting.state == PXR_MEETING_ENDED) {

@@ -249,6 +249,7 @@ static void read_pins(check_t *c, draft_t *draft)
 static void finish(check_t *c, draft_t *draft)
 {
     pxr_workspace_t *w = &draft->workspace;
+    const char *tag;
     char sentence[256];
     pxr_buf_t why;
 
@@ -267,10 +268,9 @@ static void finish(check_t *c, draft_t *draft)
     }
     w->answer.options = options_of(&draft->settings);
     w->answer.option_count = (size_t)option_count(&draft->settings);
-    for (size_t i = 0; i < w->answer.option_count; i++) {
-        if (strcmp(w->answer.options[i].name, "service_tag") == 0) {
-            w->answer.service_tag = w->answer.options[i].value;
-        }
+    tag = pxr_option_value(&w->answer, "service_tag");
+    if (tag != NULL) {
+        w->answer.service_tag = tag;
     }
     pxr_buf_init(&why, sentence, sizeof(sentence));
     if (pxr_answer_check(&w->answer, &why) != PXR_OK) {

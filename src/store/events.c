@@ -28,7 +28,7 @@ static uint32_t *publisher_bucket(const pxr_store_t *store, uint64_t source)
     return &store->segment->publisher_buckets[source & (PXR_PUBLISHER_BUCKETS - 1)];
 }
 
-static uint32_t find_publisher(const pxr_store_t *store, uint64_t source)
+uint32_t pxr_publisher_find(const pxr_store_t *store, uint64_t source)
 {
     uint32_t link = *publisher_bucket(store, source);
 
@@ -113,7 +113,7 @@ static speaker_t hear(const pxr_store_t *store, uint32_t workspace, const char *
 {
     speaker_t speaker = {.publisher = {.source = source_of(store, workspace, user, event->node)}};
 
-    speaker.link = find_publisher(store, speaker.publisher.source);
+    speaker.link = pxr_publisher_find(store, speaker.publisher.source);
     if (speaker.link != 0) {
         speaker.publisher = pxr_publisher_slot(store, speaker.link)->publisher;
     } else if (store->segment->root.free_publishers == 0) {
@@ -244,7 +244,7 @@ static pxr_status_t store_stage(pxr_tx_t *tx, const pxr_event_t *event, stage_t 
                    sizeof(scene->former));
     }
     if (changed & PXR_CHANGED_LEG) {
-        bool quality = event->kind == PXR_EVENT_QUALITY || event->kind == PXR_EVENT_STREAMS;
+        bool quality = pxr_event_is_about_quality(event->kind);
         uint32_t home = quality               ? pxr_leg_slot(store, stage->leg)->share
                         : scene->leg.attached ? stage->share
                                               : 0;
@@ -298,7 +298,7 @@ static pxr_status_t find_stage(const pxr_store_t *store, uint32_t workspace,
     if (event->kind == PXR_EVENT_UNKNOWN) {
         return PXR_MISSING;
     }
-    if (event->kind == PXR_EVENT_QUALITY || event->kind == PXR_EVENT_STREAMS) {
+    if (pxr_event_is_about_quality(event->kind)) {
         stage->leg = pxr_leg_find(store, workspace, event->uuid, true);
         if (stage->leg == 0) {
             return PXR_MISSING;

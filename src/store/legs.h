@@ -3,6 +3,9 @@
 
 #include "tx.h"
 
+/* The publisher with this hash, 0 where it is not remembered (src/store/events.c). Lock. */
+uint32_t pxr_publisher_find(const pxr_store_t *store, uint64_t source);
+
 /* Forgets the numbering of all publishers of a workspace (src/store/events.c). Lock. */
 void pxr_publishers_forget(const pxr_store_t *store, uint32_t workspace);
 

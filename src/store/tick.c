@@ -60,17 +60,9 @@ static pxr_status_t tick_meetings(const pxr_store_t *store, pxr_time_t now, pxr_
 /* The run that the leg's publisher is in, 0 where it is not remembered. */
 static pxr_time_t run_of(const pxr_store_t *store, const pxr_leg_t *leg)
 {
-    uint32_t link =
-        store->segment->publisher_buckets[leg->order.source & (PXR_PUBLISHER_BUCKETS - 1)];
+    uint32_t link = pxr_publisher_find(store, leg->order.source);
 
-    while (link != 0) {
-        const pxr_publisher_slot_t *slot = pxr_publisher_slot(store, link);
-        if (slot->publisher.source == leg->order.source) {
-            return slot->publisher.run;
-        }
-        link = slot->next;
-    }
-    return 0;
+    return link != 0 ? pxr_publisher_slot(store, link)->publisher.run : 0;
 }
 
 static pxr_status_t tick_legs(const pxr_store_t *store, pxr_time_t now, pxr_tick_t *tick)
