@@ -9,7 +9,8 @@ ARGS    ?=
 
 # What is built from and tested with, by the names of Debian's packages.
 PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcmocka-dev \
-           openssl python3 python3-pytest
+           libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql openssl python3 python3-pytest \
+           python3-psycopg2
 
 BUILD = build
 SO    = $(BUILD)/mod_pexip_rc.so
@@ -17,8 +18,10 @@ SO    = $(BUILD)/mod_pexip_rc.so
 CORE  = $(wildcard src/core/*.c)
 STORE = $(wildcard src/store/*.c)
 JSON  = $(wildcard src/json/*.c)
+DB    = $(wildcard src/db/*.c)
 HTTPD = $(wildcard src/httpd/*.c) mod_pexip_rc.c
 PURE  = $(CORE) $(STORE) $(JSON)
+APR   = $(DB) $(HTTPD) test/unit/test_db.c
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla -Wformat=2
@@ -35,8 +38,9 @@ SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 
 # Asked only when something of httpd is compiled: `make deps` must work before apxs exists.
 # System headers, because warnings about their macros are not ours to mend.
-HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
-              -isystem $(shell apr-1-config --includedir) $(shell apr-1-config --cppflags)
+APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config --cppflags)
+HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
+flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
 .PHONY: all deps run test install clean format unit sanitized
 
@@ -48,28 +52,29 @@ deps:
 # An object for each flavour: plain, and instrumented for the tests.
 $(BUILD)/plain/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(OPTIMISE) $(HARDENING) $(if $(filter $(HTTPD),$<),$(HTTPD_FLAGS)) -c $< -o $@
+	$(CC) $(BASE) $(OPTIMISE) $(HARDENING) $(call flags_for,$<) -c $< -o $@
 
 $(BUILD)/sanitized/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(SANITIZE) $(if $(filter $(HTTPD),$<),$(HTTPD_FLAGS)) -c $< -o $@
+	$(CC) $(BASE) $(SANITIZE) $(call flags_for,$<) -c $< -o $@
 
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
-$(SO): $(call objects,plain,$(PURE) $(HTTPD)) src/httpd/exports.map
+$(SO): $(call objects,plain,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
 	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(SO_LIBS)
 
-SO_LIBS = -ljansson -lpthread
+SO_LIBS = -ljansson -laprutil-1 -lapr-1 -lpthread -ldl
 
-$(BUILD)/sanitized/mod_pexip_rc.so: $(call objects,sanitized,$(PURE) $(HTTPD)) src/httpd/exports.map
+$(BUILD)/sanitized/mod_pexip_rc.so: $(call objects,sanitized,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
 	$(CC) $(LINK) $(SANITIZE) -o $@ $(filter %.o,$^) $(SO_LIBS)
 
 sanitized: $(BUILD)/sanitized/mod_pexip_rc.so
 
 # Unit tests run with the sanitizers.
-$(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,sanitized,$(PURE))
+$(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,sanitized,$(PURE) $(DB))
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(SANITIZE) -o $@ $< $(call objects,sanitized,$(PURE)) -lcmocka -ljansson -lpthread
+	$(CC) $(BASE) $(SANITIZE) $(call flags_for,$<) -o $@ $< \
+	    $(call objects,sanitized,$(PURE) $(DB)) -lcmocka $(SO_LIBS)
 
 unit: $(addprefix $(BUILD)/unit/,$(UNITS))
 

@@ -4,12 +4,16 @@
  *
  *   configuration   src/httpd/directives.c, settings.c, check.c, secrets.c
  *   processes       src/httpd/lifecycle.c, segment.c, helper.c, leader.c
+ *   database        src/httpd/keeper.c, keeper_round.c
  *   requests        src/httpd/claim.c leads each to its handler_*.c
+ *   audit trail     src/httpd/event_log.c
  *   credentials     src/httpd/provider.c
  */
 
 #define PXR_MODULE_RECORD
 #include "src/httpd/pxr_httpd.h"
+
+#include <mpm_common.h>
 
 static void register_hooks(apr_pool_t *p)
 {
@@ -18,6 +22,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(pxr_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(pxr_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(pxr_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
+    ap_hook_child_stopping(pxr_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
+#endif
     /* Before mod_rewrite and mod_proxy, which would take every URL of a proxied workspace. */
     ap_hook_translate_name(pxr_translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(pxr_map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);

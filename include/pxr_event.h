@@ -56,6 +56,7 @@ typedef struct {
     uint64_t seq;
     pxr_time_t time;
     char conference[PXR_CONFERENCE_MAX + 1]; /* name of the service */
+    char tag[PXR_PEXIP_TEXT_MAX + 1];        /* of the service */
     pxr_time_t start_time;
     pxr_time_t end_time;
     char uuid[PXR_UUID_MAX + 1];
@@ -94,13 +95,20 @@ bool pxr_event_is_about_sink(pxr_event_kind_t kind);
  * to the uuid inside `conference`, or to NULL. */
 size_t pxr_event_meeting_name(const char *conference, const char **breakout);
 
+/* A run of a publisher is named by our clock when it was first heard of; the lowest bits name the
+ * machine that heard it. Runs of one machine are in order, those of several are not. */
+#define PXR_RUN_MACHINE ((pxr_time_t)1023)
+
 /* Where an event stands in the order of its publisher (one API user and node). */
 typedef struct {
     uint64_t source; /* hash of API user and node; never 0 */
     uint64_t seq;    /* 0: unknown */
     pxr_time_t time; /* of the node; 0: unknown */
-    pxr_time_t run;  /* our clock when the publisher's present run was first heard of */
+    pxr_time_t run;  /* the publisher's run that it belongs to */
 } pxr_order_t;
+
+/* Whether two runs of a publisher were heard by the same machine, so that they have an order. */
+bool pxr_run_is_comparable(pxr_time_t a, pxr_time_t b);
 
 /* -1: `a` is older than `b`; 1: newer; 0: the same or nothing is known. */
 int pxr_order_compare(const pxr_order_t *a, const pxr_order_t *b);
@@ -111,10 +119,12 @@ typedef struct {
     uint64_t highest;   /* seq of the present run */
     uint64_t window;    /* bit i: highest - i was seen */
     pxr_time_t time;    /* of the event with the highest seq */
-    pxr_time_t run;     /* our clock at the run's first event */
+    pxr_time_t run;     /* the present one */
     pxr_time_t began;   /* the node's clock at the same event, 0: unknown */
     pxr_time_t former;  /* `run` of the run before */
     pxr_time_t last_at; /* our clock at the last event */
+    uint32_t machine;   /* which listens: 0 to PXR_RUN_MACHINE */
+    uint32_t reserved;
     uint64_t events;
     uint64_t duplicates;
     uint64_t missing; /* numbers passed over in this run */

@@ -79,6 +79,23 @@ char *pxr_json_write_link(const char *url, bool host);
 /* An error in the form of RFC 9457. */
 char *pxr_json_write_problem(int status, const char *title, const char *detail);
 
+/* How it goes with the database. */
+typedef struct {
+    const char *driver;
+    const char *state; /* "ok", "none" or what is wrong */
+    bool good;
+    const char *error; /* "" for none */
+    pxr_time_t since;
+    pxr_time_t last_commit_at; /* 0: none yet */
+    uint32_t unwritten;        /* changed records */
+    uint32_t not_loaded;
+    uint32_t refused;
+    uint64_t lost; /* records that were given up for want of room before they were written */
+    int64_t revision;
+    uint32_t machines; /* 0: not shared */
+    int64_t clock_ahead;
+} pxr_database_page_t;
+
 /* status?json. */
 typedef struct {
     const char *version;
@@ -94,8 +111,24 @@ typedef struct {
     uint64_t counters[PXR_COUNTERS];
     const pxr_node_t *nodes;
     size_t node_count;
+    const pxr_database_page_t *database;
+    const char *event_log; /* off, on, failed */
 } pxr_status_page_t;
 
 char *pxr_json_write_status(const pxr_status_page_t *page);
+
+/* A line of the event log: an event, where it came from, and what became of it. */
+typedef struct {
+    pxr_time_t received;
+    const char *workspace; /* its site URL */
+    const char *user;
+    const pxr_event_t *event;
+    const char *effect;
+} pxr_log_entry_t;
+
+/* Writes a JSON object and a newline, which is the only one whatever the texts contain. Where that
+ * does not fit into `size` bytes the name is cut and `cut` says so. Returns the length without a
+ * NUL; 0 where it does not fit even so, or memory ran out. */
+size_t pxr_json_write_log_line(const pxr_log_entry_t *entry, char *out, size_t size);
 
 #endif

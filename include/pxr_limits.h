@@ -66,6 +66,8 @@
 #define PXR_CONFERENCE_MAX 192
 #define PXR_PROTOCOL_MAX 15
 #define PXR_RELATED_MAX 4
+/* A line of the event log with its newline: a pipe takes no more at once. */
+#define PXR_LOG_LINE_MAX 4096
 
 /* Life cycle, interface section 4 and event reference 4. */
 #define PXR_GRACE_DEFAULT (10 * PXR_SECOND)
@@ -97,5 +99,21 @@
 #define PXR_LEFT_KEEP (3600 * PXR_SECOND)
 #define PXR_LEFT_KEEP_SHORT (60 * PXR_SECOND)
 #define PXR_LOCK_WAIT (2 * PXR_SECOND)
+
+/* Database. */
+#define PXR_EPOCH_MAX 20
+#define PXR_MACHINE_LEN 16
+#define PXR_WHY_MAX 255
+#define PXR_DRIVER_MAX 31
+#define PXR_PARAMS_MAX 4095
+/* How long who creates a meeting waits for the database. */
+#define PXR_CREATE_WAIT (2 * PXR_SECOND)
+/* How long one that cannot be found here is looked for on the other machines. */
+#define PXR_MISS_WAIT (PXR_SECOND / 4)
+/* A meeting that only events speak of is forgotten when the database has not known it for so
+ * long. */
+#define PXR_PROVISIONAL_KEEP (60 * PXR_SECOND)
+/* Other machines are waited for before a meeting ends, unless they were silent for so long. */
+#define PXR_MACHINE_SILENCE (20 * PXR_SECOND)
 
 #endif

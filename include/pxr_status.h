@@ -5,7 +5,8 @@
 typedef enum {
     PXR_OK = 0,
     PXR_MISSING,  /* no such meeting, participant or alias */
-    PXR_EXISTS,   /* the id is taken by something else in this workspace */
+    PXR_EXISTS,   /* there is a meeting of this id */
+    PXR_TAKEN,    /* the id is the number of another meeting */
     PXR_INVALID,  /* the input breaks a rule; a text says which */
     PXR_TOO_LONG, /* the input or the result exceeds its width */
     PXR_FULL,     /* a table of the working set is full */

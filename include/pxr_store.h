@@ -118,8 +118,10 @@ typedef struct {
 } pxr_new_meeting_t;
 
 /* Creates the meeting, or finds the one that has this id and fills in its absent title and
- * discussion. *created tells which. PXR_EXISTS: the id is the number of another meeting;
- * PXR_INVALID: all candidates for the number are taken; PXR_FULL. */
+ * discussion. *created tells which. With a database it does not come into being before
+ * pxr_store_await() (pxr_keep.h). PXR_TAKEN: the id is the number of another meeting; PXR_INVALID:
+ * all candidates for the number are taken; PXR_FULL; PXR_MISSING: events speak of a meeting of this
+ * id that is not known here yet, so the others have to be asked first. */
 pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
                               const pxr_new_meeting_t *meeting, pxr_ref_t *ref, bool *created);
 
@@ -164,10 +166,13 @@ pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_r
                              pxr_time_t now);
 
 /* Applies one event that `user` delivered for a workspace. What it changed is or-ed into *changed
- * (PXR_CHANGED_...); an event about none of our meetings changes nothing and is PXR_MISSING.
- * PXR_FULL where a table has no room for what it tells. */
+ * (PXR_CHANGED_...); an event about none of our meetings changes nothing and is PXR_MISSING. `ours`
+ * tells that it carries our service tag and our kind of name: then its meeting may be one that the
+ * database knows and this memory does not yet, and it is remembered. PXR_FULL where a table has no
+ * room for what it tells. */
 pxr_status_t pxr_store_event(const pxr_store_t *store, uint32_t workspace, const char *user,
-                             const pxr_event_t *event, pxr_time_t now, unsigned *changed);
+                             const pxr_event_t *event, bool ours, pxr_time_t now,
+                             unsigned *changed);
 
 /* What time alone does; to be called several times a second by one thread of all processes. */
 typedef struct {
@@ -198,7 +203,9 @@ typedef enum {
     PXR_COUNT_EVENTS_DROPPED,  /* a table was full */
     PXR_COUNT_CREATED,
     PXR_COUNT_REFUSED_FULL,
+    PXR_COUNT_REFUSED_DATABASE,
     PXR_COUNT_JOINS,
+    PXR_COUNT_EVENT_LOG_LOST, /* lines that could not be written */
     PXR_COUNTERS,
 } pxr_counter_t;
 
@@ -208,7 +215,13 @@ uint64_t pxr_store_counter(const pxr_store_t *store, uint32_t workspace, pxr_cou
 const char *pxr_counter_name(pxr_counter_t counter);
 
 /* True at most once a minute for each topic, over all processes: for lines in a log. No lock. */
-typedef enum { PXR_TOPIC_FULL, PXR_TOPIC_DROPPED, PXR_TOPIC_LOCKED, PXR_TOPICS } pxr_topic_t;
+typedef enum {
+    PXR_TOPIC_FULL,
+    PXR_TOPIC_DROPPED,
+    PXR_TOPIC_LOCKED,
+    PXR_TOPIC_EVENT_LOG,
+    PXR_TOPICS,
+} pxr_topic_t;
 
 bool pxr_store_may_tell(const pxr_store_t *store, pxr_topic_t topic, pxr_time_t now);
 
@@ -223,6 +236,7 @@ typedef struct {
     pxr_fill_t slots, names, blocks, legs, shares, publishers;
     uint64_t repairs;   /* times a process died inside the lock */
     uint64_t resets;    /* times the working set had to be emptied */
+    uint64_t lost;      /* records given up before the database took them */
     int32_t leader_pid; /* 0: none */
     pxr_time_t ticked_at;
 } pxr_store_health_t;

@@ -129,18 +129,34 @@ static int compare(int64_t a, int64_t b)
 
 int pxr_order_compare(const pxr_order_t *a, const pxr_order_t *b)
 {
-    if (a->source == b->source) {
-        if (a->run != b->run) {
-            return compare(a->run, b->run);
-        }
-        if (a->seq != 0 && b->seq != 0 && a->seq != b->seq) {
-            return a->seq < b->seq ? -1 : 1;
-        }
+    bool numbered = a->source == b->source && a->seq != 0 && b->seq != 0;
+    bool timed = a->time != 0 && b->time != 0;
+
+    if (a->source == b->source && a->run != b->run && pxr_run_is_comparable(a->run, b->run)) {
+        return compare(a->run, b->run);
     }
-    if (a->time != 0 && b->time != 0) {
+    if (numbered && a->run == b->run && a->seq != b->seq) {
+        return a->seq < b->seq ? -1 : 1;
+    }
+    if (timed && a->time != b->time) {
         return compare(a->time, b->time);
     }
-    return 0;
+    /* Two machines that share a node's events know its numbers, not its runs. */
+    return numbered && timed && a->seq != b->seq ? (a->seq < b->seq ? -1 : 1) : 0;
+}
+
+bool pxr_run_is_comparable(pxr_time_t a, pxr_time_t b)
+{
+    return ((a ^ b) & PXR_RUN_MACHINE) == 0;
+}
+
+static pxr_time_t new_run(const pxr_publisher_t *p, pxr_time_t now)
+{
+    /* Runs are told apart by their beginning, so it must go up even if our clock does not. */
+    pxr_time_t floor = now > p->run ? now : p->run;
+    pxr_time_t run = (floor & ~PXR_RUN_MACHINE) | p->machine;
+
+    return run > p->run ? run : run + PXR_RUN_MACHINE + 1;
 }
 
 /* A run begins where the publisher says so, or where numbers go back while its clock goes on
@@ -197,9 +213,8 @@ pxr_order_t pxr_publisher_hear(pxr_publisher_t *p, const pxr_event_t *event, pxr
     p->events++;
     p->last_at = now;
     if (begins_run(p, event)) {
-        /* Runs are told apart by their beginning, so it must go up even if our clock does not. */
         p->former = p->run;
-        p->run = now > p->run ? now : p->run + 1;
+        p->run = new_run(p, now);
         p->highest = 0;
         p->window = 0;
         p->missing = 0;

@@ -1,5 +1,7 @@
 #include "pxr_hash.h"
 
+#include <string.h>
+
 static uint64_t rotate(uint64_t x, int bits)
 {
     return (x << bits) | (x >> (64 - bits));
@@ -58,4 +60,13 @@ uint64_t pxr_hash(const pxr_hash_key_t *key, const void *data, size_t len)
         mix(v);
     }
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t pxr_hash_text(const char *text)
+{
+    const pxr_hash_key_t everywhere = {0, 0};
+    size_t len = strlen(text);
+    uint64_t hash = len > 0 ? pxr_hash(&everywhere, text, len) : 0;
+
+    return len > 0 && hash == 0 ? 1 : hash;
 }

@@ -226,9 +226,9 @@ static int32_t detach(pxr_scene_t *scene, unsigned *changed)
 /* The very event that was the newest about this leg. */
 static bool is_repeat(const pxr_leg_t *leg, const pxr_order_t *order)
 {
-    return leg->known && order->source == leg->order.source && order->run == leg->order.run &&
-           order->seq != 0 && order->seq == leg->order.seq && order->time != 0 &&
-           order->time == leg->order.time;
+    /* Its run does not matter: a repeat may reach another machine than the event did. */
+    return leg->known && order->source == leg->order.source && order->seq != 0 &&
+           order->seq == leg->order.seq && order->time != 0 && order->time == leg->order.time;
 }
 
 /* Whether something newer was said before. Nodes' clocks differ, so a farewell wins over another
@@ -238,7 +238,8 @@ static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool fa
     if (!leg->known) {
         return false;
     }
-    if (farewell && order->source == leg->order.source) {
+    if (farewell && order->source == leg->order.source &&
+        pxr_run_is_comparable(order->run, leg->joined_run)) {
         /* Late is no reason to disbelieve it, but older than the leg's arrival is. */
         return order->run < leg->joined_run ||
                (order->run == leg->joined_run && order->seq != 0 && order->seq < leg->joined_seq);

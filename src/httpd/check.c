@@ -285,33 +285,56 @@ static void finish(check_t *c, draft_t *draft)
     APR_ARRAY_PUSH(pxr_workspaces, pxr_workspace_t *) = w;
 }
 
+static void check_state_dir(check_t *c, const char *dir)
+{
+    const char *parent = ap_make_dirstr_parent(c->pool, dir);
+    const char *why = NULL;
+    apr_finfo_t info;
+
+    if (apr_stat(&info, dir, APR_FINFO_TYPE | APR_FINFO_LINK, c->pool) == APR_SUCCESS) {
+        why = info.filetype == APR_DIR ? NULL : "is no directory";
+    } else if (apr_stat(&info, parent, APR_FINFO_TYPE, c->pool) != APR_SUCCESS ||
+               info.filetype != APR_DIR) {
+        why = "cannot be made, because the directory above it does not exist";
+    } else if (access(parent, W_OK | X_OK) != 0) {
+        why = "cannot be made, because the directory above it cannot be written to";
+    }
+    if (why != NULL) {
+        fail(c, PXR_D_STATE_DIR, apr_psprintf(c->pool, "'%s' %s", dir, why), NULL);
+    }
+}
+
+static void check_database(check_t *c)
+{
+    pxr_db_settings_t settings = pxr_database_wanted(c->pool);
+    const char *why = NULL;
+
+    if (pxr_state_dir_is_needed(&settings)) {
+        check_state_dir(c, pxr_state_dir());
+    }
+    if (strcmp(settings.driver, PXR_DB_NONE) != 0) {
+        why = pxr_db_check(c->pool, &settings);
+    }
+    if (why != NULL) {
+        fail(c, PXR_D_DATABASE, why, NULL);
+    }
+}
+
 /* What would keep httpd from starting later. */
 static void check_global(check_t *c)
 {
     /* A running server has its memory, and keeps it at a reload. */
     const char *why =
         ap_retained_data_get(PXR_RETAINED_KEY) == NULL ? pxr_memory_check(c->pool) : NULL;
-    apr_finfo_t info;
 
     if (why != NULL) {
         fail(c, PXR_D_MEETINGS, why, NULL);
     }
-    if (pxr_global.state_dir == NULL) {
-        return;
-    }
-    if (apr_stat(&info, pxr_global.state_dir, APR_FINFO_TYPE | APR_FINFO_LINK, c->pool) ==
-        APR_SUCCESS) {
-        why = info.filetype == APR_DIR ? NULL : "is no directory";
-    } else if (apr_stat(&info, ap_make_dirstr_parent(c->pool, pxr_global.state_dir), APR_FINFO_TYPE,
-                        c->pool) != APR_SUCCESS ||
-               info.filetype != APR_DIR) {
-        why = "cannot be made, because the directory above it does not exist";
-    } else if (access(ap_make_dirstr_parent(c->pool, pxr_global.state_dir), W_OK | X_OK) != 0) {
-        why = "cannot be made, because the directory above it cannot be written to";
-    }
+    why = pxr_event_log_check(c->pool);
     if (why != NULL) {
-        fail(c, PXR_D_STATE_DIR, apr_psprintf(c->pool, "'%s' %s", pxr_global.state_dir, why), NULL);
+        fail(c, PXR_D_EVENT_LOG, apr_psprintf(c->pool, "'%s' %s", pxr_global.event_log, why), NULL);
     }
+    check_database(c);
 }
 
 int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)

@@ -1,5 +1,7 @@
 #include "pxr_httpd.h"
 
+#include "pxr_alias.h"
+
 #include <ap_expr.h>
 #include <apr_strings.h>
 #include <http_ssl.h>
@@ -123,6 +125,34 @@ static bool is_protected(request_rec *r)
     }
 #endif
     return false;
+}
+
+/* What strangers dial is not worth asking for. */
+static bool could_be_ours(const pxr_workspace_t *w, bool join, const char *name, size_t len)
+{
+    if (join) {
+        return len == PXR_JOIN_KEY_LEN;
+    }
+    if (pxr_meeting_id_valid(name, len)) {
+        return true;
+    }
+    return w->number_prefix != NULL && len == strlen(w->number_prefix) + w->number_digits &&
+           strncmp(name, w->number_prefix, strlen(w->number_prefix)) == 0;
+}
+
+pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_t len,
+                      pxr_found_t *found, char *answer, size_t answer_size)
+{
+    const pxr_workspace_t *w = call->workspace;
+    pxr_status_t status = pxr_store_find(call->store, w->number, join, name, len, pxr_time_now(),
+                                         found, answer, answer_size);
+
+    if (status == PXR_MISSING && could_be_ours(w, join, name, len) &&
+        pxr_store_await_others(call->store, PXR_MISS_WAIT)) {
+        status = pxr_store_find(call->store, w->number, join, name, len, pxr_time_now(), found,
+                                answer, answer_size);
+    }
+    return status;
 }
 
 int pxr_handle(request_rec *r)

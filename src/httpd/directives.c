@@ -170,6 +170,56 @@ static const char *set_state_dir(cmd_parms *cmd, void *dir, const char *value)
                                         : complain(cmd, value, "is a path that cannot be used");
 }
 
+static const char *set_database(cmd_parms *cmd, void *dir, const char *driver, const char *params)
+{
+    const char *why = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    bool none = strcasecmp(driver, PXR_DB_NONE) == 0;
+
+    (void)dir;
+    if (why == NULL) {
+        why = refuse_variable(cmd, driver);
+    }
+    if (why == NULL && params != NULL) {
+        why = refuse_variable(cmd, params);
+    }
+    if (why != NULL) {
+        return why;
+    }
+    /* The parameters may hold a password, so no message shows them. */
+    if (driver[0] == '\0' || strlen(driver) > PXR_DRIVER_MAX ||
+        (params != NULL && strlen(params) > PXR_PARAMS_MAX) || (none && params != NULL)) {
+        return complain(cmd, driver, "must be none, or a driver and its parameters");
+    }
+    pxr_global.database = none ? PXR_DB_NONE : driver;
+    pxr_global.database_params = params;
+    return NULL;
+}
+
+/* Named like httpd's own logs. */
+static const char *set_event_log(cmd_parms *cmd, void *dir, const char *value)
+{
+    const char *why = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    size_t mark = strspn(value, "|$");
+
+    (void)dir;
+    if (why == NULL) {
+        why = refuse_variable(cmd, value);
+    }
+    if (why != NULL) {
+        return why;
+    }
+    if (value[0] == '\0' || (value[0] == '|' && value[mark + strspn(value + mark, " ")] == '\0')) {
+        return complain(cmd, value, "must be none, a path, or | and a program");
+    }
+    if (strcasecmp(value, "none") == 0) {
+        pxr_global.event_log = NULL;
+        return NULL;
+    }
+    pxr_global.event_log = value[0] == '|' ? value : ap_server_root_relative(cmd->pool, value);
+    return pxr_global.event_log != NULL ? NULL
+                                        : complain(cmd, value, "is a path that cannot be used");
+}
+
 static const char *set_size(cmd_parms *cmd, void *dir, const char *value)
 {
     int meetings = cmd->info != NULL;
@@ -272,6 +322,10 @@ const command_rec pxr_directives[] = {
     AP_INIT_FLAG(PXR_D_ANONYMOUS, set_anonymous, NULL, ACCESS_CONF,
                  PXR_D_ANONYMOUS " On|Off: the section is protected without a user name"),
     AP_INIT_TAKE1(PXR_D_STATE_DIR, set_state_dir, NULL, RSRC_CONF, PXR_D_STATE_DIR " path"),
+    AP_INIT_TAKE12(PXR_D_DATABASE, set_database, NULL, RSRC_CONF,
+                   PXR_D_DATABASE " driver [parameters]|none"),
+    AP_INIT_TAKE1(PXR_D_EVENT_LOG, set_event_log, NULL, RSRC_CONF,
+                  PXR_D_EVENT_LOG " path|\"|program\"|none"),
     AP_INIT_TAKE1(PXR_D_MEETINGS, set_size, (void *)1, RSRC_CONF, PXR_D_MEETINGS " number"),
     AP_INIT_TAKE1(PXR_D_PARTICIPANTS, set_size, NULL, RSRC_CONF, PXR_D_PARTICIPANTS " number"),
     {.name = NULL},

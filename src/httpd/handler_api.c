@@ -7,7 +7,7 @@
 #include "pxr_random.h"
 
 /* Rounds of PXR_NUMBER_CANDIDATES draws before the numbers count as used up. */
-#define NUMBER_ROUNDS 8
+#define ROUNDS 8
 
 typedef const char number_t[PXR_ALIAS_MAX + 1];
 
@@ -71,24 +71,40 @@ static bool draw_numbers(const pxr_workspace_t *w, char (*numbers)[PXR_ALIAS_MAX
     return true;
 }
 
-/* Enters the meeting, drawing numbers for it until one is free. */
+/* Enters the meeting once, and waits until the database has it too. */
+static pxr_status_t try_to_enter(const pxr_call_t *call, pxr_new_meeting_t *meeting,
+                                 pxr_time_t until, pxr_ref_t *ref, bool *created)
+{
+    pxr_status_t status =
+        pxr_store_create(call->store, call->workspace->number, meeting, ref, created);
+
+    return status == PXR_OK ? pxr_store_await(call->store, *ref, until - pxr_time_now()) : status;
+}
+
+/* Enters the meeting, drawing numbers for it until one is free on all machines. */
 static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, pxr_ref_t *ref,
                           bool *created)
 {
     const pxr_workspace_t *w = call->workspace;
     char numbers[PXR_NUMBER_CANDIDATES][PXR_ALIAS_MAX + 1];
+    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
     pxr_status_t status = PXR_INVALID;
 
-    if (w->number_prefix == NULL) {
-        return pxr_store_create(call->store, w->number, meeting, ref, created);
-    }
-    for (int round = 0; round < NUMBER_ROUNDS && status == PXR_INVALID; round++) {
-        if (!draw_numbers(w, numbers)) {
+    for (int round = 0; round < ROUNDS; round++) {
+        if (w->number_prefix != NULL && !draw_numbers(w, numbers)) {
             return PXR_BROKEN;
         }
         meeting->numbers = (number_t *)numbers;
-        meeting->number_count = PXR_NUMBER_CANDIDATES;
-        status = pxr_store_create(call->store, w->number, meeting, ref, created);
+        meeting->number_count = w->number_prefix != NULL ? PXR_NUMBER_CANDIDATES : 0;
+        status = try_to_enter(call, meeting, until, ref, created);
+        if (status == PXR_MISSING &&
+            !pxr_store_await_others(call->store, until - pxr_time_now())) {
+            return PXR_BUSY;
+        }
+        /* Another number, or the meeting of this id that is known now. */
+        if (status != PXR_INVALID && status != PXR_EXISTS && status != PXR_MISSING) {
+            break;
+        }
     }
     return status;
 }
@@ -107,7 +123,7 @@ static void log_full(request_rec *r, const pxr_call_t *call)
 
 static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t status)
 {
-    if (status == PXR_EXISTS) {
+    if (status == PXR_TAKEN) {
         return pxr_reply_problem(r, HTTP_CONFLICT, "id is the numeric alias of another meeting");
     }
     if (status == PXR_FULL || status == PXR_INVALID) {
@@ -125,6 +141,10 @@ static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t 
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
                                  status == PXR_FULL ? "there is no room for another meeting"
                                                     : "no numeric alias is free");
+    }
+    if (status == PXR_BUSY && pxr_store_kept(call->store) != PXR_KEEP_NOTHING) {
+        pxr_store_count(call->store, call->workspace->number, PXR_COUNT_REFUSED_DATABASE, 1);
+        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "the database does not answer");
     }
     return pxr_reply_status(r, status);
 }
@@ -405,9 +425,7 @@ static int delete_meeting(request_rec *r, const pxr_call_t *call, const pxr_foun
 /* Ids are exact here: only what people dial is forgiven its case. */
 static bool find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found)
 {
-    return pxr_store_find(call->store, call->workspace->number, false, id, len, pxr_time_now(),
-                          found, NULL, 0) == PXR_OK &&
-           strlen(found->id) == len && memcmp(found->id, id, len) == 0;
+    return pxr_find(call, false, id, len, found, NULL, 0) == PXR_OK && strlen(found->id) == len && memcmp(found->id, id, len) == 0;
 }
 
 static int one_meeting(request_rec *r, const pxr_call_t *call, const char *path)

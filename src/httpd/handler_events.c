@@ -1,5 +1,7 @@
 #include "pxr_httpd.h"
 
+#include "pxr_alias.h"
+
 static const char taken[] = "{\"success\":true}";
 
 /* While one request is worked off. */
@@ -15,12 +17,43 @@ typedef struct {
     bool locked;
 } delivery_t;
 
+/* Foreign events are nobody's business, and one that is answered with 503 will come again. */
+static void log_event(const delivery_t *d, const pxr_event_t *event, pxr_status_t status,
+                      unsigned changed)
+{
+    pxr_log_entry_t entry = {.received = d->now,
+                             .workspace = d->call->workspace->site_url,
+                             .user = d->user,
+                             .event = event,
+                             .effect = "nothing new"};
+
+    if (status == PXR_FULL) {
+        entry.effect = "dropped";
+    } else if (changed != 0 || pxr_event_is_about_sink(event->kind)) {
+        entry.effect = "taken";
+    }
+    if (status == PXR_OK || status == PXR_FULL) {
+        pxr_event_log_write(d->r, d->call, &entry);
+    }
+}
+
+/* A meeting that another machine has just made may not be known here yet. */
+static bool may_be_ours(const pxr_workspace_t *w, const pxr_event_t *event)
+{
+    const char *breakout;
+    size_t len = pxr_event_meeting_name(event->conference, &breakout);
+
+    return pxr_meeting_id_valid(event->conference, len) &&
+           strcmp(event->tag, w->answer.service_tag) == 0;
+}
+
 static bool take_event(void *context, const pxr_event_t *event)
 {
     delivery_t *d = context;
     unsigned changed = 0;
-    pxr_status_t status = pxr_store_event(d->call->store, d->call->workspace->number, d->user,
-                                          event, d->now, &changed);
+    pxr_status_t status =
+        pxr_store_event(d->call->store, d->call->workspace->number, d->user, event,
+                        may_be_ours(d->call->workspace, event), d->now, &changed);
 
     d->events++;
     switch (status) {
@@ -39,6 +72,7 @@ static bool take_event(void *context, const pxr_event_t *event)
         d->locked = true;
         return false;
     }
+    log_event(d, event, status, changed);
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, d->r,
                   "%s of node %s, seq %" APR_UINT64_T_FMT ": %s%s",
                   pxr_event_kind_name(event->kind), event->node, (apr_uint64_t)event->seq,

@@ -64,8 +64,7 @@ int pxr_handle_join(request_rec *r, const pxr_call_t *call)
         return pxr_reply_method(r, "GET, HEAD, POST");
     }
     if (call->rest == NULL ||
-        pxr_store_find(call->store, w->number, true, call->rest, strlen(call->rest),
-                       r->request_time, &found, NULL, 0) != PXR_OK) {
+        pxr_find(call, true, call->rest, strlen(call->rest), &found, NULL, 0) != PXR_OK) {
         return unknown(r);
     }
     switch (found.verdict) {

@@ -39,7 +39,8 @@ static int unknown(request_rec *r, const pxr_call_t *call, const pxr_policy_requ
 {
     const ap_regex_t *pattern = call->workspace->reject;
 
-    if (pattern != NULL && request->alias_len > 0 &&
+    if (pattern != NULL && pxr_store_knows_all(call->store, r->request_time) &&
+        request->alias_len > 0 &&
         (ap_regexec(pattern, request->alias, 0, NULL, 0) == 0 ||
          (alias != NULL && ap_regexec(pattern, alias->user, 0, NULL, 0) == 0))) {
         return reject(r, call, "no such meeting");
@@ -90,8 +91,8 @@ static int service_configuration(request_rec *r, const pxr_call_t *call)
     if (!pxr_alias_parse(request.alias, request.alias_len, &alias)) {
         return unknown(r, call, &request, NULL);
     }
-    if (pxr_store_find(call->store, w->number, false, alias.user, alias.user_len, now, &found,
-                       answer, sizeof(answer) - 1) != PXR_OK ||
+    if (pxr_find(call, false, alias.user, alias.user_len, &found, answer, sizeof(answer) - 1) !=
+            PXR_OK ||
         (found.matched == PXR_NAME_NUMBER &&
          !pxr_alias_domain_allowed(&alias, w->sip_domains, w->sip_domain_count))) {
         return unknown(r, call, &request, &alias);

@@ -6,10 +6,50 @@
 /* A leader that has not worked for so long does not work. */
 #define LEADER_SILENCE (5 * PXR_SECOND)
 
+static const char *const states[] = {
+    [PXR_KEEPER_NONE] = "none",
+    [PXR_KEEPER_STARTING] = "starting",
+    [PXR_KEEPER_OK] = "ok",
+    [PXR_KEEPER_UNREACHABLE] = "unreachable",
+    [PXR_KEEPER_HANGING] = "hanging",
+    [PXR_KEEPER_NEWER] = "newer",
+};
+
+static void fill_database(apr_pool_t *pool, const pxr_call_t *call, pxr_time_t now,
+                          pxr_database_page_t *page)
+{
+    pxr_keep_health_t *health = apr_palloc(pool, sizeof(*health));
+    pxr_store_health_t store;
+    pxr_keeper_state_t state = PXR_KEEPER_NONE;
+
+    pxr_store_keep_health(call->store, health);
+    pxr_store_health(call->store, &store);
+    page->driver = pxr_database()->driver;
+    if (pxr_store_kept(call->store) != PXR_KEEP_NOTHING) {
+        state = pxr_keeper_state(health, now);
+        page->error = health->why;
+        page->since = state == PXR_KEEPER_HANGING ? health->busy_since : health->since;
+        page->last_commit_at = health->commit_at;
+        page->unwritten = pxr_store_unsaved(call->store);
+        page->not_loaded = health->not_loaded;
+        page->refused = health->refused;
+        page->revision = health->revision;
+        page->clock_ahead = health->clock_ahead;
+        page->machines =
+            pxr_store_kept(call->store) == PXR_KEEP_SHARED ? health->machines : 0;
+    } else {
+        page->error = "";
+    }
+    page->lost = store.lost;
+    page->state = states[state];
+    page->good = state == PXR_KEEPER_OK || state == PXR_KEEPER_NONE;
+}
+
 static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t *page)
 {
     const pxr_workspace_t *w = call->workspace;
     pxr_node_t *nodes = apr_palloc(r->pool, NODES_SHOWN * sizeof(*nodes));
+    pxr_database_page_t *database = apr_pcalloc(r->pool, sizeof(*database));
     size_t count = pxr_store_nodes(call->store, w->number, nodes, NODES_SHOWN);
 
     page->version = PXR_VERSION;
@@ -20,6 +60,8 @@ static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t 
     page->now = pxr_time_now();
     page->started_at = pxr_started_at();
     pxr_store_health(call->store, &page->health);
+    fill_database(r->pool, call, page->now, database);
+    page->database = database;
     page->leader = page->health.ticked_at + LEADER_SILENCE > page->now;
     pxr_store_numbers(call->store, w->number, &page->numbers);
     for (int i = 0; i < PXR_COUNTERS; i++) {
@@ -27,6 +69,7 @@ static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t 
     }
     page->nodes = nodes;
     page->node_count = count < NODES_SHOWN ? count : NODES_SHOWN;
+    page->event_log = pxr_event_log_state();
 }
 
 int pxr_handle_status(request_rec *r, const pxr_call_t *call)

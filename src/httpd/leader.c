@@ -1,6 +1,5 @@
 #include "pxr_httpd.h"
 
-#include <apr_thread_proc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
@@ -18,7 +17,10 @@ typedef struct {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     bool stop;
+    bool yield; /* the process is about to go; others should lead */
 } leader_t;
+
+static leader_t *this_leader;
 
 static bool is_stopped(leader_t *leader)
 {
@@ -111,29 +113,81 @@ static void do_round(leader_t *leader, memory_t *memory)
     report_repairs(leader);
 }
 
+static bool is_yielding(leader_t *leader)
+{
+    bool yield;
+
+    pthread_mutex_lock(&leader->mutex);
+    yield = leader->yield;
+    pthread_mutex_unlock(&leader->mutex);
+    return yield;
+}
+
+/* Until the process exits, or is about to exit and somebody else can lead. */
+static void lead(leader_t *leader, apr_pool_t *pool, bool yields)
+{
+    memory_t memory = {.clocks = clock_difference(pxr_time_now())};
+
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, leader->server, "this process leads");
+    pxr_keeper_start(pool, leader->server);
+    while (!is_stopped(leader) && !(yields && is_yielding(leader))) {
+        do_round(leader, &memory);
+        rest(leader);
+    }
+    pxr_keeper_stop();
+    pxr_store_resign(pxr_store());
+}
+
+/* A process that is about to go leads only where nobody else wants to: its memory may be one that a
+ * newer module has left behind, but requests in it are still worked off. */
+static bool lead_if_nobody_does(leader_t *leader)
+{
+    rest(leader);
+    return !is_stopped(leader) && pxr_store_lead(pxr_store(), 0);
+}
+
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     leader_t *leader = data;
+    apr_pool_t *pool = apr_thread_pool_get(thread);
     sigset_t all;
 
-    (void)thread;
     /* Signals belong to the threads of the MPM. */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     while (!is_stopped(leader)) {
-        memory_t memory = {0};
-        if (!pxr_store_lead(pxr_store(), WAIT)) {
-            continue;
+        bool yields = !is_yielding(leader);
+        if (yields ? pxr_store_lead(pxr_store(), WAIT) : lead_if_nobody_does(leader)) {
+            lead(leader, pool, yields);
         }
-        memory.clocks = clock_difference(pxr_time_now());
-        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, leader->server, "this process leads");
-        while (!is_stopped(leader)) {
-            do_round(leader, &memory);
-            rest(leader);
-        }
+    }
+    /* The last one to go writes what came in after the leader had gone. */
+    if (pxr_store_unsaved(pxr_store()) > 0 && pxr_store_lead(pxr_store(), 0)) {
+        pxr_keeper_start(pool, leader->server);
+        pxr_keeper_stop();
         pxr_store_resign(pxr_store());
     }
     return NULL;
+}
+
+void pxr_leader_yield(void)
+{
+    if (this_leader != NULL) {
+        pthread_mutex_lock(&this_leader->mutex);
+        this_leader->yield = true;
+        pthread_cond_signal(&this_leader->wake);
+        pthread_mutex_unlock(&this_leader->mutex);
+    }
+}
+
+apr_status_t pxr_thread_start(apr_thread_t **thread, apr_thread_start_t start, void *data,
+                              apr_pool_t *pool)
+{
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 122)
+    return ap_thread_create(thread, NULL, start, data, pool);
+#else
+    return apr_thread_create(thread, NULL, start, data, pool);
+#endif
 }
 
 /* Before the pools of the process go: the thread must not outlive what it uses. */
@@ -157,16 +211,13 @@ void pxr_leader_start(apr_pool_t *pchild, server_rec *s)
     leader->server = s;
     pthread_mutex_init(&leader->mutex, NULL);
     pthread_cond_init(&leader->wake, NULL);
-#if AP_MODULE_MAGIC_AT_LEAST(20120211, 122)
-    rv = ap_thread_create(&leader->thread, NULL, run, leader, pchild);
-#else
-    rv = apr_thread_create(&leader->thread, NULL, run, leader, pchild);
-#endif
+    rv = pxr_thread_start(&leader->thread, run, leader, pchild);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
                      "a thread cannot be started in this process; another process has to end "
                      "meetings");
         return;
     }
+    this_leader = leader;
     apr_pool_pre_cleanup_register(pchild, leader, join);
 }

@@ -13,11 +13,16 @@ typedef struct {
     pxr_memory_t memory;
     apr_time_t started_at;
     char state_dir[APR_PATH_MAX];
+    char driver[PXR_DRIVER_MAX + 1];
+    char params[PXR_PARAMS_MAX + 1];
 } retained_t;
+
+#define STATE_DIR "/var/lib/pexip-rc"
 
 static pxr_store_t store;
 static bool store_is_open;
 static pxr_time_t started_at;
+static pxr_db_settings_t database;
 
 const pxr_store_t *pxr_store(void)
 {
@@ -27,6 +32,33 @@ const pxr_store_t *pxr_store(void)
 pxr_time_t pxr_started_at(void)
 {
     return started_at;
+}
+
+const char *pxr_state_dir(void)
+{
+    return pxr_global.state_dir != NULL ? pxr_global.state_dir : STATE_DIR;
+}
+
+pxr_db_settings_t pxr_database_wanted(apr_pool_t *p)
+{
+    pxr_db_settings_t wanted = {.driver = pxr_global.database, .params = pxr_global.database_params};
+
+    pxr_db_complete(p, &wanted, pxr_state_dir());
+    return wanted;
+}
+
+bool pxr_state_dir_is_needed(const pxr_db_settings_t *settings)
+{
+    const char *dir = pxr_state_dir();
+    size_t len = strlen(dir);
+
+    return pxr_global.state_dir != NULL ||
+           (strncmp(settings->params, dir, len) == 0 && settings->params[len] == '/');
+}
+
+const pxr_db_settings_t *pxr_database(void)
+{
+    return &database;
 }
 
 /* Made for the run user, who is the only one to use it. */
@@ -53,35 +85,51 @@ static int make_state_dir(server_rec *s, const char *path)
     return why == NULL;
 }
 
-/* Like the sizes, the directory is settled when the server starts. */
-static void compare_state_dir(server_rec *s, const retained_t *retained)
+/* Like the sizes, these are settled when the server starts. */
+static void compare_settings(server_rec *s, apr_pool_t *p, const retained_t *retained)
 {
-    const char *dir = pxr_global.state_dir != NULL ? pxr_global.state_dir : "";
+    pxr_db_settings_t wanted = pxr_database_wanted(p);
 
-    if (strcmp(dir, retained->state_dir) != 0) {
+    if (strcmp(pxr_state_dir(), retained->state_dir) != 0) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      PXR_D_STATE_DIR " stays at '%s' until httpd is stopped and started: this "
                                      "change needs a full restart",
-                     retained->state_dir[0] != '\0' ? retained->state_dir : "its default");
+                     retained->state_dir);
+    } else if (strcmp(wanted.driver, retained->driver) != 0 ||
+               strcmp(wanted.params, retained->params) != 0) {
+        /* What the parameters are may be a secret. */
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     PXR_D_DATABASE " stays what it was (%s) until httpd is stopped and started: "
+                                    "this change needs a full restart",
+                     retained->driver);
     }
 }
 
-static int start(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
+/* Whether and how changes are kept. At a reload children of the former generation may still be at
+ * work on a memory of their own: then the two are like two machines. */
+static void set_keep(server_rec *s, bool reload)
 {
-    if (pxr_global.state_dir != NULL) {
-        if (!make_state_dir(s, pxr_global.state_dir)) {
-            return 0;
-        }
-        apr_cpystrn(retained->state_dir, pxr_global.state_dir, sizeof(retained->state_dir));
+    if (strcmp(database.driver, PXR_DB_NONE) == 0) {
+        pxr_store_keep(&store, PXR_KEEP_NOTHING);
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     PXR_D_DATABASE " none: meetings outlive restarts of httpd, but not of the "
+                                    "machine; there is no history, and nothing is posted to "
+                                    "Rocket.Chat");
+        return;
     }
+    pxr_store_keep(&store, reload || pxr_db_is_shared(&database) ? PXR_KEEP_SHARED
+                                                                 : PXR_KEEP_ALONE);
+}
+
+static void settle_settings(apr_pool_t *p, retained_t *retained)
+{
+    pxr_db_settings_t wanted = pxr_database_wanted(p);
+
+    /* Their lengths were checked with the configuration. */
+    apr_cpystrn(retained->state_dir, pxr_state_dir(), sizeof(retained->state_dir));
+    apr_cpystrn(retained->driver, wanted.driver, sizeof(retained->driver));
+    apr_cpystrn(retained->params, wanted.params, sizeof(retained->params));
     retained->started_at = apr_time_now();
-    return pxr_memory_open(s, ptemp, &retained->memory, &store);
-}
-
-static int go_on(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
-{
-    compare_state_dir(s, retained);
-    return pxr_memory_reopen(s, ptemp, &retained->memory, &store);
 }
 
 typedef struct {
@@ -122,8 +170,36 @@ static int enter_workspaces(server_rec *s, apr_pool_t *ptemp)
     return 1;
 }
 
+static int make_ready(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
+{
+    bool first = retained->memory.base == NULL;
+    void *before = retained->memory.base;
+
+    if (first) {
+        settle_settings(ptemp, retained);
+    } else {
+        compare_settings(s, ptemp, retained);
+    }
+    database.driver = retained->driver;
+    database.params = retained->params;
+    if (first && pxr_state_dir_is_needed(&database) && !make_state_dir(s, retained->state_dir)) {
+        return 0;
+    }
+    if (!(first ? pxr_memory_open(s, ptemp, &retained->memory, &store)
+                : pxr_memory_reopen(s, ptemp, &retained->memory, &store)) ||
+        !enter_workspaces(s, ptemp)) {
+        return 0;
+    }
+    store_is_open = true;
+    if (retained->memory.base == before) {
+        return 1;
+    }
+    set_keep(s, pxr_is_reload());
+    return pxr_store_kept(&store) == PXR_KEEP_NOTHING || pxr_keeper_fill_at_start(s);
+}
+
 /* At a reload a failure would end the whole server, Rocket.Chat's proxy included. */
-static int is_reload(void)
+int pxr_is_reload(void)
 {
     int generation = 0;
 
@@ -135,7 +211,6 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     retained_t *retained;
     int ready;
 
-    (void)pconf;
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
@@ -143,22 +218,31 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (pxr_workspaces->nelts == 0) {
         return OK;
     }
+    if (!pxr_event_log_open(s, pconf) && !pxr_is_reload()) {
+        return !OK;
+    }
     retained = ap_retained_data_get(PXR_RETAINED_KEY);
     if (retained == NULL) {
         retained = ap_retained_data_create(PXR_RETAINED_KEY, sizeof(*retained));
     }
-    ready =
-        (retained->memory.base == NULL ? start(s, ptemp, retained) : go_on(s, ptemp, retained)) &&
-        enter_workspaces(s, ptemp);
+    ready = make_ready(s, ptemp, retained);
     started_at = retained->started_at;
     store_is_open = retained->memory.base != NULL;
-    return ready || is_reload() ? OK : !OK;
+    return ready || pxr_is_reload() ? OK : !OK;
 }
 
 void pxr_child_init(apr_pool_t *pchild, server_rec *s)
 {
     pxr_json_init();
+    pxr_event_log_child_init();
     if (store_is_open) {
         pxr_leader_start(pchild, s);
     }
+}
+
+void pxr_child_stopping(apr_pool_t *pchild, int graceful)
+{
+    (void)pchild;
+    (void)graceful;
+    pxr_leader_yield();
 }

@@ -10,7 +10,11 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include <apr_thread_proc.h>
+
+#include "pxr_db.h"
 #include "pxr_json.h"
+#include "pxr_keep.h"
 #include "pxr_link.h"
 #include "pxr_policy.h"
 #include "pxr_store.h"
@@ -43,6 +47,8 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_EVENT_BODY "PexipRCMaxEventBody"
 #define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
 #define PXR_D_STATE_DIR "PexipRCStateDirectory"
+#define PXR_D_EVENT_LOG "PexipRCEventLog"
+#define PXR_D_DATABASE "PexipRCDatabase"
 #define PXR_D_MEETINGS "PexipRCMaxMeetings"
 #define PXR_D_PARTICIPANTS "PexipRCMaxParticipants"
 
@@ -116,7 +122,10 @@ typedef struct {
 
 /* Global settings; reset before each reading of the configuration. */
 typedef struct {
-    const char *state_dir; /* NULL: default */
+    const char *state_dir;       /* NULL: default */
+    const char *database;        /* driver of apr_dbd, NULL: default, "none" */
+    const char *database_params; /* NULL: default */
+    const char *event_log; /* absolute path, or "|" and a program; NULL: none */
     pxr_store_sizes_t sizes;
 } pxr_global_conf_t;
 
@@ -146,8 +155,8 @@ int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
 const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **first,
                                const char **second, int *too_open);
 
-/* helper.c: does work in a process of its own that has become the run user, and waits for it.
- * Start-up only. What `work` returns (a pxr_status_t), PXR_BROKEN where it died. */
+/* helper.c: does work in a process of its own that has become the run user, and waits for it, at
+ * most two minutes. Start-up only. What `work` returns (a pxr_status_t), PXR_BROKEN where it died. */
 pxr_status_t pxr_run_as_user(server_rec *s, int (*work)(void *data), void *data);
 
 /* segment.c: the memory behind the store. Start-up only. */
@@ -162,7 +171,7 @@ typedef struct {
 int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
 
 /* Under which it is kept while a server is restarted. */
-#define PXR_RETAINED_KEY "mod_pexip_rc 2"
+#define PXR_RETAINED_KEY "mod_pexip_rc 3"
 
 /* Whether pxr_memory_open() could have the memory, as far as that can be known without touching
  * anything. NULL or a sentence. Any process. */
@@ -174,12 +183,36 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
 /* lifecycle.c */
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 void pxr_child_init(apr_pool_t *pchild, server_rec *s);
+void pxr_child_stopping(apr_pool_t *pchild, int graceful);
+/* The database that was configured when the server started; driver "none" for none. */
+const pxr_db_settings_t *pxr_database(void);
+/* What the configuration asks for, with the defaults. */
+pxr_db_settings_t pxr_database_wanted(apr_pool_t *p);
+const char *pxr_state_dir(void);
+/* Whether such a database, or the administrator, wants it to be there. */
+bool pxr_state_dir_is_needed(const pxr_db_settings_t *settings);
 /* The working set, NULL where no workspace is configured. */
 const pxr_store_t *pxr_store(void);
 pxr_time_t pxr_started_at(void);
+/* Whether a configuration is read while httpd runs: a failure would end it. Any process. */
+int pxr_is_reload(void);
 
 /* leader.c */
 void pxr_leader_start(apr_pool_t *pchild, server_rec *s);
+/* Lets a process of a newer generation lead, if there is one. */
+void pxr_leader_yield(void);
+apr_status_t pxr_thread_start(apr_thread_t **thread, apr_thread_start_t run, void *data,
+                              apr_pool_t *pool);
+
+/* keeper.c: the thread that keeps the database, in the process that leads. */
+void pxr_keeper_start(apr_pool_t *pool, server_rec *s);
+/* Lets it write what is left and waits for its end, which a database that hangs does not put
+ * off. */
+void pxr_keeper_stop(void);
+/* At start: makes or upgrades the database and fills the working set from it. False where the
+ * server must not start. */
+int pxr_keeper_fill_at_start(server_rec *s);
+pxr_keeper_state_t pxr_keeper_state(const pxr_keep_health_t *health, pxr_time_t now);
 
 /* claim.c */
 int pxr_translate_name(request_rec *r);
@@ -196,6 +229,11 @@ typedef struct {
     const char *rest; /* of the path, behind the handler's marker */
 } pxr_call_t;
 
+/* pxr_store_find(), which asks the other machines if a name that could be one of ours is not known
+ * here (claim.c). */
+pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_t len,
+                      pxr_found_t *found, char *answer, size_t answer_size);
+
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
@@ -205,6 +243,15 @@ int pxr_handle_status(request_rec *r, const pxr_call_t *call);
 /* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
  * belongs to the request and has a NUL behind it. */
 int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
+
+/* event_log.c: what PexipRCEventLog names, opened before children exist, in the pool of the
+ * configuration. */
+const char *pxr_event_log_check(apr_pool_t *p); /* NULL or a sentence; touches nothing */
+int pxr_event_log_open(server_rec *s, apr_pool_t *pconf);
+void pxr_event_log_child_init(void);
+const char *pxr_event_log_state(void);
+/* Any thread. Never waits for a program that does not read: then the line is lost and counted. */
+void pxr_event_log_write(request_rec *r, const pxr_call_t *call, const pxr_log_entry_t *entry);
 
 /* reply.c: each answers the request completely and returns what the handler returns. */
 int pxr_reply(request_rec *r, int status, const char *type, const char *text, apr_size_t len);

@@ -211,6 +211,30 @@ static json_t *node_status(const pxr_node_t *node)
     return json;
 }
 
+static json_t *database_status(const pxr_database_page_t *page)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "driver", json_string(page->driver));
+    json_object_set_new(json, "state", json_string(page->state));
+    json_object_set_new(json, "since", time_or_null(page->since));
+    if (page->error[0] != '\0') {
+        json_object_set_new(json, "error", json_string(page->error));
+    }
+    json_object_set_new(json, "last_commit_at", time_or_null(page->last_commit_at));
+    json_object_set_new(json, "unwritten", json_integer(page->unwritten));
+    json_object_set_new(json, "not_loaded", json_integer(page->not_loaded));
+    json_object_set_new(json, "refused", json_integer(page->refused));
+    json_object_set_new(json, "lost", json_integer((json_int_t)page->lost));
+    json_object_set_new(json, "revision", json_integer(page->revision));
+    if (page->machines > 0) {
+        json_object_set_new(json, "machines", json_integer(page->machines));
+        json_object_set_new(json, "clock_ahead_seconds",
+                            json_integer(page->clock_ahead / PXR_SECOND));
+    }
+    return json;
+}
+
 char *pxr_json_write_status(const pxr_status_page_t *page)
 {
     json_t *json = json_object();
@@ -221,7 +245,7 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
 
     /* `ok` means: calls can be started and joined, and meetings end. */
     json_object_set_new(json, "status",
-                        json_string(!page->leader ? "degraded"
+                        json_string(!page->leader || !page->database->good ? "degraded"
                                     : page->health.meetings.used >= page->health.meetings.size
                                         ? "full"
                                         : "ok"));
@@ -237,6 +261,7 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
     json_object_set_new(meetings, "ended", json_integer(page->numbers.ended));
     json_object_set_new(meetings, "present", json_integer(page->numbers.present));
     json_object_set_new(json, "meetings", meetings);
+    json_object_set_new(json, "database", database_status(page->database));
     for (size_t i = 0; i < page->node_count; i++) {
         json_array_append_new(list, node_status(&page->nodes[i]));
     }
@@ -246,6 +271,7 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
                             json_integer((json_int_t)page->counters[i]));
     }
     json_object_set_new(json, "counters", counters);
+    json_object_set_new(json, "event_log", json_string(page->event_log));
     set_fill(tables, "meetings", &page->health.meetings);
     set_fill(tables, "slots", &page->health.slots);
     set_fill(tables, "names", &page->health.names);

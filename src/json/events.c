@@ -110,6 +110,8 @@ static bool read_event(const json_t *json, pxr_event_t *event)
     event->time = read_time(json_object_get(json, "time"));
     copy_exact(event->conference, sizeof(event->conference),
                json_object_get(data, pxr_event_is_about_leg(event->kind) ? "conference" : "name"));
+    copy_exact(event->tag, sizeof(event->tag),
+               json_object_get(data, pxr_event_is_about_leg(event->kind) ? "service_tag" : "tag"));
     copy_exact(event->uuid, sizeof(event->uuid), json_object_get(data, "uuid"));
     event->start_time = read_time(json_object_get(data, "start_time"));
     event->end_time = read_time(json_object_get(data, "end_time"));

@@ -103,19 +103,27 @@ static void check_name(check_t *c, uint32_t link, bool linked)
     }
 }
 
+static bool is_named(const pxr_slot_t *slot)
+{
+    return slot->state == SLOT_TAKEN || slot->state == SLOT_PENDING ||
+           slot->state == SLOT_WITHDRAWN || slot->state == SLOT_PROVISIONAL;
+}
+
 static void check_names_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot)
 {
+    bool named = is_named(slot);
+
     for (uint32_t link = slot->names; link != 0;) {
         const pxr_name_t *name;
         if (!meet(c, c->names, c->store->segment->names, link, "name met twice")) {
             return;
         }
         name = pxr_name(c->store, link);
-        if (slot->state == SLOT_TAKEN &&
+        if (named &&
             (name->slot != slot_link || name->generation != slot->generation)) {
             complain(c, "name leads to another meeting", link);
         }
-        check_name(c, link, slot->state == SLOT_TAKEN);
+        check_name(c, link, named);
         link = name->sibling;
     }
 }
@@ -187,14 +195,16 @@ static void check_slots(check_t *c)
 {
     const pxr_segment_t *s = c->store->segment;
     uint32_t active = 0;
+    uint32_t provisional = 0;
 
     for (uint32_t link = 1; link <= s->slots; link++) {
         const pxr_slot_t *slot = pxr_slot(c->store, link);
         if (slot->state == SLOT_FREE) {
             continue;
         }
-        if (slot->state == SLOT_TAKEN && slot->life.state != PXR_MEETING_ENDED) {
-            active++;
+        if (is_named(slot) && slot->life.state != PXR_MEETING_ENDED) {
+            active += slot->state != SLOT_PROVISIONAL;
+            provisional += slot->state == SLOT_PROVISIONAL;
             meet(c, c->slots, s->slots, link, "running meeting is on a queue");
         }
         check_chain(c, slot->answer, (size_t)slot->answer_len + slot->tag_len,
@@ -204,7 +214,7 @@ static void check_slots(check_t *c)
         check_shares_of(c, link, slot);
         check_legs_of(c, link, slot);
     }
-    if (active != s->root.active) {
+    if (active != s->root.active || provisional != s->root.provisional) {
         complain(c, "count of running meetings is wrong", active);
     }
 }
@@ -220,7 +230,8 @@ static void check_slot_queue(check_t *c, const pxr_queue_t *queue, bool resting)
             return;
         }
         slot = pxr_slot(c->store, link);
-        if ((slot->state == SLOT_RESTING) != resting || slot->state == SLOT_FREE ||
+        if ((slot->state == SLOT_RESTING) != resting ||
+            (slot->state != SLOT_TAKEN && slot->state != SLOT_LEAVING && !resting) ||
             slot->life.state != PXR_MEETING_ENDED) {
             complain(c, "slot is in a wrong queue", link);
         }
@@ -292,6 +303,7 @@ pxr_status_t pxr_check_locked(const pxr_store_t *store, char *why, size_t why_si
 
     check_free_lists(&c);
     check_slot_queue(&c, &s->root.ended, false);
+    check_slot_queue(&c, &s->root.leaving, false);
     check_slot_queue(&c, &s->root.resting, true);
     check_name_queue(&c, &s->root.held, true);
     check_name_queue(&c, &s->root.resting_names, false);

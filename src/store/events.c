@@ -2,11 +2,13 @@
 
 #include "legs.h"
 #include "names.h"
+#include "stage.h"
 #include "pxr_text.h"
 
 /* How many legs an event may look at to find room for one more; the rest is the leader's work. */
 #define LEGS_PER_EVENT 256
 
+/* The same on every machine. */
 static uint64_t source_of(const pxr_store_t *store, uint32_t workspace, const char *user,
                           const char *node)
 {
@@ -15,12 +17,12 @@ static uint64_t source_of(const pxr_store_t *store, uint32_t workspace, const ch
 
     /* Names of users may be long, such as those of certificates. */
     pxr_buf_init(&buf, text, sizeof(text));
-    pxr_buf_put_int(&buf, workspace);
+    pxr_buf_put_int(&buf, (int64_t)pxr_hash_text(store->segment->origins[workspace]));
     pxr_buf_puts(&buf, "\n");
-    pxr_buf_put_int(&buf, (int64_t)pxr_text_hash(store, user));
+    pxr_buf_put_int(&buf, (int64_t)pxr_hash_text(user));
     pxr_buf_puts(&buf, "\n");
     pxr_buf_puts(&buf, node);
-    return pxr_text_hash(store, text);
+    return pxr_hash_text(text);
 }
 
 static uint32_t *publisher_bucket(const pxr_store_t *store, uint64_t source)
@@ -101,6 +103,13 @@ static uint32_t new_publisher(pxr_tx_t *tx, uint32_t workspace, const char *user
     return link;
 }
 
+/* Few bits are enough to tell the machines that share a database apart. Should two be taken for
+ * one, then events of one node that reach both at the same time may be put in a wrong order. */
+static uint32_t machine_number(const pxr_store_t *store)
+{
+    return (uint32_t)(pxr_hash_text(store->segment->machine) & PXR_RUN_MACHINE);
+}
+
 /* The publisher that delivers an event, and the event's place in its numbering. */
 typedef struct {
     uint32_t link; /* 0: heard of for the first time */
@@ -111,7 +120,8 @@ typedef struct {
 static speaker_t hear(const pxr_store_t *store, uint32_t workspace, const char *user,
                       const pxr_event_t *event, pxr_time_t now)
 {
-    speaker_t speaker = {.publisher = {.source = source_of(store, workspace, user, event->node)}};
+    speaker_t speaker = {.publisher = {.source = source_of(store, workspace, user, event->node),
+                                       .machine = machine_number(store)}};
 
     speaker.link = pxr_publisher_find(store, speaker.publisher.source);
     if (speaker.link != 0) {
@@ -133,129 +143,6 @@ static void put_speaker(pxr_tx_t *tx, speaker_t *speaker, uint32_t workspace, co
                sizeof(speaker->publisher));
 }
 
-/* What one event is about: links of the records that its scene was loaded from. */
-typedef struct {
-    pxr_scene_t scene;
-    uint32_t slot;
-    uint32_t share;
-    uint32_t former;
-    uint32_t leg;
-} stage_t;
-
-static uint32_t find_share(const pxr_store_t *store, const pxr_slot_t *slot, const char *node,
-                           uint64_t scope)
-{
-    uint32_t link = slot->shares;
-
-    while (link != 0) {
-        const pxr_share_t *share = &pxr_share_slot(store, link)->share;
-        if (share->scope == scope && strcmp(share->node, node) == 0) {
-            break;
-        }
-        link = pxr_share_slot(store, link)->next;
-    }
-    return link;
-}
-
-static void load_share(const pxr_store_t *store, const pxr_event_t *event, stage_t *stage)
-{
-    const char *breakout;
-    uint64_t scope;
-
-    pxr_event_meeting_name(event->conference, &breakout);
-    scope = breakout != NULL ? pxr_text_hash(store, breakout) : 0;
-    stage->share = find_share(store, pxr_slot(store, stage->slot), event->node, scope);
-    if (stage->share != 0) {
-        stage->scene.share = pxr_share_slot(store, stage->share)->share;
-        return;
-    }
-    stage->scene.share.scope = scope;
-    pxr_text_copy(stage->scene.share.node, sizeof(stage->scene.share.node), event->node,
-                  strlen(event->node));
-}
-
-static void load_leg(const pxr_store_t *store, const pxr_event_t *event, stage_t *stage)
-{
-    pxr_scene_t *scene = &stage->scene;
-    uint32_t home;
-
-    scene->conversation = pxr_text_hash(store, event->conversation);
-    for (size_t i = 0; i < PXR_RELATED_MAX; i++) {
-        scene->related[i] = pxr_text_hash(store, event->related[i]);
-    }
-    if (stage->leg == 0) {
-        pxr_text_copy(scene->leg.uuid, sizeof(scene->leg.uuid), event->uuid, strlen(event->uuid));
-        return;
-    }
-    scene->leg = pxr_leg_slot(store, stage->leg)->leg;
-    home = pxr_leg_slot(store, stage->leg)->share;
-    if (home != 0 && home != stage->share) {
-        scene->has_former = true;
-        scene->former = pxr_share_slot(store, home)->share;
-        stage->former = home;
-    }
-}
-
-static uint32_t new_share(pxr_tx_t *tx, uint32_t slot_link)
-{
-    pxr_slot_t *slot = pxr_slot(tx->store, slot_link);
-    uint32_t link = tx->root.free_shares;
-    pxr_share_slot_t *share = pxr_share_slot(tx->store, link);
-
-    tx->root.free_shares = share->next;
-    tx->root.shares_free--;
-    pxr_tx_put_word(tx, &share->taken, 1);
-    pxr_tx_put_word(tx, &share->slot, slot_link);
-    pxr_tx_put_word(tx, &share->next, 0);
-    pxr_tx_put_word(tx,
-                    slot->share_tail != 0 ? &pxr_share_slot(tx->store, slot->share_tail)->next
-                                          : &slot->shares,
-                    link);
-    pxr_tx_put_word(tx, &slot->share_tail, link);
-    pxr_tx_put_word(tx, &slot->share_count, slot->share_count + 1);
-    return link;
-}
-
-/* Writes back what the event changed. */
-static pxr_status_t store_stage(pxr_tx_t *tx, const pxr_event_t *event, stage_t *stage,
-                                unsigned changed, pxr_time_t now)
-{
-    const pxr_store_t *store = tx->store;
-    const pxr_scene_t *scene = &stage->scene;
-
-    if ((changed & PXR_CHANGED_SHARE) && stage->share == 0) {
-        if (tx->root.free_shares == 0) {
-            return PXR_FULL;
-        }
-        stage->share = new_share(tx, stage->slot);
-    }
-    if ((changed & PXR_CHANGED_LEG) && stage->leg == 0) {
-        stage->leg = pxr_leg_new(tx, stage->slot, event->uuid);
-        if (stage->leg == 0) {
-            return PXR_FULL;
-        }
-    }
-    if (changed & PXR_CHANGED_SHARE) {
-        pxr_tx_put(tx, &pxr_share_slot(store, stage->share)->share, &scene->share,
-                   sizeof(scene->share));
-    }
-    if (changed & PXR_CHANGED_FORMER) {
-        pxr_tx_put(tx, &pxr_share_slot(store, stage->former)->share, &scene->former,
-                   sizeof(scene->former));
-    }
-    if (changed & PXR_CHANGED_LEG) {
-        bool quality = pxr_event_is_about_quality(event->kind);
-        uint32_t home = quality               ? pxr_leg_slot(store, stage->leg)->share
-                        : scene->leg.attached ? stage->share
-                                              : 0;
-        pxr_leg_put(tx, stage->leg, home, &scene->leg);
-    }
-    if (changed & PXR_CHANGED_MEETING) {
-        pxr_slot_put_life(tx, stage->slot, &scene->meeting, now);
-    }
-    return PXR_OK;
-}
-
 /* A leg for which there is no record must not end the meeting over the head of its person: for as
  * long as a leg may be silent the meeting's counts prove nothing. */
 static void note_crowd(const pxr_store_t *store, uint32_t slot_link, pxr_time_t now)
@@ -274,74 +161,103 @@ static void note_crowd(const pxr_store_t *store, uint32_t slot_link, pxr_time_t 
 
 /* The leg is known in another meeting. A sign of life here means that it went on without a
  * farewell; everything else is late news from a place that it has left. */
-static pxr_status_t move_leg(const pxr_store_t *store, const pxr_event_t *event,
-                             const pxr_order_t *order, pxr_time_t now, stage_t *stage)
+static pxr_status_t leave_other(const pxr_store_t *store, uint32_t link, const pxr_event_t *event,
+                                const pxr_order_t *order, const pxr_slot_t *slot, pxr_time_t now)
 {
-    if (event->kind == PXR_EVENT_DISCONNECTED ||
-        pxr_slot(store, stage->slot)->life.state == PXR_MEETING_ENDED ||
-        pxr_order_compare(order, &pxr_leg_slot(store, stage->leg)->leg.order) < 0) {
+    const pxr_leg_t *leg = &pxr_leg_slot(store, link)->leg;
+
+    if (event->kind == PXR_EVENT_DISCONNECTED || slot->life.state == PXR_MEETING_ENDED ||
+        pxr_order_compare(order, &leg->order) < 0) {
         return PXR_MISSING;
     }
-    pxr_leg_leave(store, stage->leg, true, now);
-    stage->leg = 0;
+    return leg->attached ? pxr_leg_leave(store, link, event->time != 0 ? event->time : now, now)
+                         : PXR_OK;
+}
+
+static pxr_status_t find_leg(const pxr_store_t *store, uint32_t workspace, const pxr_event_t *event,
+                             const pxr_order_t *order, pxr_time_t now, pxr_stage_t *stage)
+{
+    pxr_slot_t *slot = pxr_slot(store, stage->slot);
+    uint32_t known = pxr_leg_find(store, workspace, event->uuid, false);
+    bool elsewhere = known != 0 && pxr_leg_slot(store, known)->slot != stage->slot;
+    pxr_status_t status = PXR_OK;
+
+    stage->leg = pxr_leg_find_in(store, stage->slot, event->uuid);
+    /* What was here before and is elsewhere now has only left a trace here. */
+    elsewhere = elsewhere && (stage->leg == 0 || pxr_leg_slot(store, known)->leg.attached);
+    if (elsewhere) {
+        status = leave_other(store, known, event, order, slot, now);
+    }
+    pxr_stage_leg(store, stage, event->uuid, elsewhere);
+    stage->scene.conversation = pxr_hash_text(event->conversation);
+    for (size_t i = 0; i < PXR_RELATED_MAX; i++) {
+        stage->scene.related[i] = pxr_hash_text(event->related[i]);
+    }
+    return status;
+}
+
+static pxr_status_t find_quality(const pxr_store_t *store, uint32_t workspace,
+                                 const pxr_event_t *event, pxr_stage_t *stage)
+{
+    stage->leg = pxr_leg_find(store, workspace, event->uuid, true);
+    if (stage->leg == 0) {
+        return PXR_MISSING;
+    }
+    stage->slot = pxr_leg_slot(store, stage->leg)->slot;
+    stage->scene.leg = pxr_leg_slot(store, stage->leg)->leg;
     return PXR_OK;
 }
 
 /* Finds the meeting, and the leg where the event is about one. */
 static pxr_status_t find_stage(const pxr_store_t *store, uint32_t workspace,
-                               const pxr_event_t *event, const pxr_order_t *order, pxr_time_t now,
-                               stage_t *stage)
+                               const pxr_event_t *event, bool ours, const pxr_order_t *order,
+                               pxr_time_t now, pxr_stage_t *stage)
 {
     const char *breakout;
+    size_t len;
     pxr_status_t status = PXR_OK;
 
     if (event->kind == PXR_EVENT_UNKNOWN) {
         return PXR_MISSING;
     }
     if (pxr_event_is_about_quality(event->kind)) {
-        stage->leg = pxr_leg_find(store, workspace, event->uuid, true);
-        if (stage->leg == 0) {
-            return PXR_MISSING;
-        }
-        stage->slot = pxr_leg_slot(store, stage->leg)->slot;
-        stage->scene.leg = pxr_leg_slot(store, stage->leg)->leg;
-        return PXR_OK;
+        return find_quality(store, workspace, event, stage);
     }
-    stage->slot = pxr_slot_by_id(store, workspace, event->conference,
-                                 pxr_event_meeting_name(event->conference, &breakout));
-    if (stage->slot == 0) {
-        return PXR_MISSING;
+    if (pxr_event_is_about_leg(event->kind) && event->uuid[0] == '\0') {
+        return PXR_INVALID;
     }
-    load_share(store, event, stage);
+    len = pxr_event_meeting_name(event->conference, &breakout);
+    stage->slot = pxr_slot_by_id(store, workspace, event->conference, len);
+    if (stage->slot == 0 && ours) {
+        status = pxr_slot_provisional(store, workspace, event->conference, len, now, &stage->slot);
+    } else if (stage->slot == 0) {
+        status = PXR_MISSING;
+    }
+    if (status != PXR_OK) {
+        return status;
+    }
+    pxr_stage_share(store, stage, event->node, breakout != NULL ? pxr_hash_text(breakout) : 0);
     if (pxr_event_is_about_leg(event->kind)) {
-        if (event->uuid[0] == '\0') {
-            return PXR_INVALID;
-        }
-        stage->leg = pxr_leg_find(store, workspace, event->uuid, false);
-        if (stage->leg != 0 && pxr_leg_slot(store, stage->leg)->slot != stage->slot) {
-            status = move_leg(store, event, order, now, stage);
-        }
-        if (status == PXR_OK) {
-            load_leg(store, event, stage);
-        }
+        status = find_leg(store, workspace, event, order, now, stage);
     }
     stage->scene.meeting = pxr_slot(store, stage->slot)->life;
     return status;
 }
 
 static pxr_status_t apply_locked(const pxr_store_t *store, uint32_t workspace, const char *user,
-                                 const pxr_event_t *event, pxr_time_t now, unsigned *changed)
+                                 const pxr_event_t *event, bool ours, pxr_time_t now,
+                                 unsigned *changed)
 {
     speaker_t speaker = hear(store, workspace, user, event, now);
     pxr_status_t status = PXR_OK;
     pxr_status_t stored;
     unsigned change = 0;
-    stage_t stage;
+    pxr_stage_t stage;
     pxr_tx_t tx;
 
     memset(&stage, 0, sizeof(stage));
     if (!pxr_event_is_about_sink(event->kind)) {
-        status = find_stage(store, workspace, event, &speaker.order, now, &stage);
+        status = find_stage(store, workspace, event, ours, &speaker.order, now, &stage);
         if (status == PXR_OK) {
             change = pxr_event_apply(&stage.scene, event, &speaker.order, now);
         }
@@ -351,7 +267,9 @@ static pxr_status_t apply_locked(const pxr_store_t *store, uint32_t workspace, c
     }
     pxr_tx_begin(&tx, store);
     put_speaker(&tx, &speaker, workspace, user, event);
-    stored = change != 0 ? store_stage(&tx, event, &stage, change, now) : PXR_OK;
+    stored = change != 0 ? pxr_stage_put(&tx, &stage, change,
+                                         !pxr_event_is_about_quality(event->kind), now)
+                         : PXR_OK;
     if (stored == PXR_FULL) {
         if (event->kind != PXR_EVENT_DISCONNECTED) {
             note_crowd(store, stage.slot, now);
@@ -366,12 +284,13 @@ static pxr_status_t apply_locked(const pxr_store_t *store, uint32_t workspace, c
 }
 
 pxr_status_t pxr_store_event(const pxr_store_t *store, uint32_t workspace, const char *user,
-                             const pxr_event_t *event, pxr_time_t now, unsigned *changed)
+                             const pxr_event_t *event, bool ours, pxr_time_t now,
+                             unsigned *changed)
 {
     pxr_status_t status = pxr_lock(store);
 
     if (status == PXR_OK) {
-        status = apply_locked(store, workspace, user, event, now, changed);
+        status = apply_locked(store, workspace, user, event, ours, now, changed);
         pxr_unlock(store);
     }
     return status;

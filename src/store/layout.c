@@ -16,8 +16,8 @@ _Static_assert(sizeof(pxr_root_t) % 4 == 0, "the log copies words");
 
 typedef struct {
     uint32_t slots, names, blocks, legs, shares, name_buckets, leg_buckets;
-    uint64_t due_at, name_buckets_at, slots_at, names_at, blocks_at, leg_buckets_at, legs_at,
-        shares_at, publishers_at, bytes;
+    uint64_t due_at, slot_stamps_at, share_stamps_at, leg_stamps_at, name_buckets_at, slots_at,
+        names_at, blocks_at, leg_buckets_at, legs_at, shares_at, publishers_at, bytes;
 } geometry_t;
 
 static uint32_t power_of_two(uint64_t least)
@@ -55,6 +55,9 @@ static bool measure(const pxr_store_sizes_t *sizes, geometry_t *g)
     g->name_buckets = power_of_two((uint64_t)g->slots * 3);
     g->leg_buckets = power_of_two((uint64_t)g->legs * 2);
     g->due_at = place(&at, g->slots, sizeof(int64_t));
+    g->slot_stamps_at = place(&at, g->slots, sizeof(pxr_stamp_t));
+    g->share_stamps_at = place(&at, g->shares, sizeof(pxr_stamp_t));
+    g->leg_stamps_at = place(&at, g->legs, sizeof(pxr_stamp_t));
     g->name_buckets_at = place(&at, g->name_buckets, sizeof(uint32_t));
     g->slots_at = place(&at, g->slots, sizeof(pxr_slot_t));
     g->names_at = place(&at, g->names, sizeof(pxr_name_t));
@@ -81,6 +84,8 @@ static void clear_slots(const pxr_store_t *store, pxr_root_t *root)
     for (uint32_t i = 1; i <= count; i++) {
         pxr_slot_t *slot = pxr_slot(store, i);
         uint32_t generation = slot->generation + 1;
+        /* Nothing of what was there before may be written any more. */
+        pxr_slot_stamp(store, i)->saved = pxr_slot_stamp(store, i)->version;
         memset(slot, 0, sizeof(*slot));
         slot->generation = generation;
         slot->next = i < count ? i + 1 : 0;
@@ -117,6 +122,14 @@ void pxr_layout_clear(const pxr_store_t *store)
     CLEAR_TABLE(store, &root, s->shares, pxr_share_slot, next, free_shares, shares_free);
     CLEAR_TABLE(store, &root, s->publishers, pxr_publisher_slot, next, free_publishers,
                 publishers_free);
+    for (uint32_t i = 1; i <= s->shares; i++) {
+        pxr_share_stamp(store, i)->saved = pxr_share_stamp(store, i)->version;
+    }
+    for (uint32_t i = 1; i <= s->legs; i++) {
+        pxr_leg_stamp(store, i)->saved = pxr_leg_stamp(store, i)->version;
+    }
+    /* The keeper fills it again. */
+    memset(&s->mark, 0, sizeof(s->mark));
     s->root = root;
 }
 
@@ -135,6 +148,17 @@ static bool make_mutex(pthread_mutex_t *mutex)
     return made;
 }
 
+/* As long as this memory lives it is one of the machines that share a database. */
+static void name_machine(pxr_segment_t *s, const pxr_hash_key_t *key)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t name = pxr_hash(key, "machine", 7);
+
+    for (int i = 0; i < PXR_MACHINE_LEN; i++) {
+        s->machine[i] = digits[name >> (4 * i) & 15];
+    }
+}
+
 pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_sizes_t *sizes,
                               const pxr_hash_key_t *key)
 {
@@ -151,6 +175,7 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
     s->bytes = g.bytes;
     s->sizes = *sizes;
     s->key = *key;
+    name_machine(s, key);
     s->slots = g.slots;
     s->names = g.names;
     s->blocks = g.blocks;
@@ -160,6 +185,9 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
     s->name_buckets = g.name_buckets;
     s->leg_buckets = g.leg_buckets;
     s->due_at = g.due_at;
+    s->slot_stamps_at = g.slot_stamps_at;
+    s->share_stamps_at = g.share_stamps_at;
+    s->leg_stamps_at = g.leg_stamps_at;
     s->name_buckets_at = g.name_buckets_at;
     s->slots_at = g.slots_at;
     s->names_at = g.names_at;
@@ -186,7 +214,9 @@ pxr_status_t pxr_store_open(pxr_store_t *store, void *memory, uint64_t bytes)
         s->names != g.names || s->blocks != g.blocks || s->legs != g.legs ||
         s->shares != g.shares || s->publishers != PXR_PUBLISHERS_MAX ||
         s->name_buckets != g.name_buckets || s->leg_buckets != g.leg_buckets ||
-        s->due_at != g.due_at || s->name_buckets_at != g.name_buckets_at ||
+        s->due_at != g.due_at || s->slot_stamps_at != g.slot_stamps_at ||
+        s->share_stamps_at != g.share_stamps_at || s->leg_stamps_at != g.leg_stamps_at ||
+        s->name_buckets_at != g.name_buckets_at ||
         s->slots_at != g.slots_at || s->names_at != g.names_at || s->blocks_at != g.blocks_at ||
         s->leg_buckets_at != g.leg_buckets_at || s->legs_at != g.legs_at ||
         s->shares_at != g.shares_at || s->publishers_at != g.publishers_at) {
@@ -200,12 +230,4 @@ pxr_status_t pxr_store_open(pxr_store_t *store, void *memory, uint64_t bytes)
 pxr_store_sizes_t pxr_store_sizes(const pxr_store_t *store)
 {
     return store->segment->sizes;
-}
-
-uint64_t pxr_text_hash(const pxr_store_t *store, const char *text)
-{
-    size_t len = strlen(text);
-    uint64_t hash = len > 0 ? pxr_hash(&store->segment->key, text, len) : 0;
-
-    return len > 0 && hash == 0 ? 1 : hash;
 }

@@ -4,13 +4,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "pxr_keep.h"
 #include "pxr_store.h"
 
 /*
  * The memory, in this order, each table at an offset that is kept in the segment's head:
  *
- *   segment | due | name buckets | meetings | names | blocks | leg buckets | legs | shares |
- *   publishers
+ *   segment | due | stamps of meetings, shares and legs | name buckets | meetings | names | blocks |
+ *   leg buckets | legs | shares | publishers
  *
  * Everything refers to everything by number. In links the number is one higher, so that 0 means
  * none and zeroed memory is empty. No pointer is stored.
@@ -22,7 +23,7 @@
  */
 
 #define PXR_MAGIC UINT64_C(0x5058523153544f52)
-#define PXR_LAYOUT 2
+#define PXR_LAYOUT 3
 
 #define PXR_BLOCK_DATA 252
 #define PXR_LOG_BYTES 8192
@@ -34,7 +35,16 @@
 #define PXR_SPARE_SLOTS 256
 #define PXR_FREE_SLOTS_WANTED 128
 
-typedef enum { SLOT_FREE, SLOT_TAKEN, SLOT_LEAVING, SLOT_RESTING } pxr_slot_state_t;
+/* Only a taken slot is a meeting for those who read without lock. */
+typedef enum {
+    SLOT_FREE,
+    SLOT_TAKEN,
+    SLOT_LEAVING,
+    SLOT_RESTING,
+    SLOT_PENDING,     /* waits for the database to take it */
+    SLOT_WITHDRAWN,   /* nobody waits any more, but the database may have taken it */
+    SLOT_PROVISIONAL, /* events came before the meeting was known here: only its id is */
+} pxr_slot_state_t;
 
 typedef struct {
     uint32_t state;      /* word: pxr_slot_state_t */
@@ -53,8 +63,13 @@ typedef struct {
     uint32_t shares;
     uint32_t share_tail;
     uint32_t share_count;
+    uint32_t sent;    /* a pending one: it may have been written */
+    uint32_t outcome; /* word: pxr_status_t that the one who waits is told */
+    uint32_t swept;   /* the era up to which legs that are over have been marked as changed */
+    uint32_t reserved;
     uint64_t room; /* frozen: hash of the room id */
     pxr_time_t queued_at;
+    int64_t join_saved;              /* keeper only: what of last_join the database knows */
     _Atomic(int64_t) last_join;      /* by pxr_store_note_join() */
     char id[PXR_MEETING_ID_MAX + 1]; /* frozen */
     char join_key[PXR_KEY_MAX + 1];  /* frozen */
@@ -101,8 +116,8 @@ typedef struct {
 typedef struct {
     uint32_t taken;
     uint32_t slot;
-    uint32_t next; /* of the same meeting; free list */
-    uint32_t reserved;
+    uint32_t next;  /* of the same meeting; free list */
+    uint32_t swept; /* the epoch up to which its former legs have been marked as changed */
     pxr_share_t share;
 } pxr_share_slot_t;
 
@@ -119,19 +134,29 @@ typedef struct {
     uint32_t tail;
 } pxr_queue_t;
 
+/* One for each record that the database keeps: what was changed differs. Versions only ever go up,
+ * also when the record becomes another one. */
+typedef struct {
+    uint32_t version;
+    uint32_t saved; /* keeper only, outside the log: an older value does no harm */
+} pxr_stamp_t;
+
 /* Everything about the tables that changes, in one piece so that a transaction can copy it. */
 typedef struct {
     uint32_t free_slots, free_names, free_blocks, free_legs, free_shares, free_publishers;
     uint32_t slots_free, names_free, blocks_free, legs_free, shares_free, publishers_free;
-    uint32_t active; /* open and live meetings */
+    uint32_t active; /* open and live meetings, and those that wait for the database */
+    uint32_t provisional;
     uint32_t leg_cursor;
     pxr_queue_t ended;   /* slots, longest ended first */
+    pxr_queue_t leaving; /* slots that go at once */
     pxr_queue_t resting; /* slots */
     pxr_queue_t held;    /* numbers that are kept back */
     pxr_queue_t resting_names;
     pxr_time_t last_created;
     uint64_t repairs;
     uint64_t resets;
+    uint64_t lost; /* records that had to be given up before the database took them */
 } pxr_root_t;
 
 typedef struct {
@@ -140,17 +165,27 @@ typedef struct {
     char entries[PXR_LOG_BYTES];
 } pxr_log_t;
 
+/* What the keeper of the database has to remember beyond its own life. */
+typedef struct {
+    int64_t revision;     /* everything up to this one is merged */
+    int64_t own_revision; /* the last one that this machine wrote */
+    char epoch[PXR_EPOCH_MAX + 1];
+    uint8_t complete; /* all meetings of the database are here */
+    uint8_t reserved[2];
+} pxr_keep_mark_t;
+
 struct pxr_segment {
     uint64_t magic;
     uint32_t layout;
-    uint32_t reserved;
+    uint32_t kept; /* pxr_keep_t; set at start */
     uint64_t bytes;
     pxr_store_sizes_t sizes;
     pxr_hash_key_t key;
     uint32_t slots, names, blocks, legs, shares, publishers;
     uint32_t name_buckets, leg_buckets; /* powers of two */
-    uint64_t due_at, name_buckets_at, slots_at, names_at, blocks_at, leg_buckets_at, legs_at,
-        shares_at, publishers_at;
+    uint64_t due_at, slot_stamps_at, share_stamps_at, leg_stamps_at, name_buckets_at, slots_at,
+        names_at, blocks_at, leg_buckets_at, legs_at, shares_at, publishers_at;
+    char machine[PXR_MACHINE_LEN + 1];
 
     _Alignas(64) pthread_mutex_t lock;
     pthread_mutex_t leader;
@@ -158,6 +193,15 @@ struct pxr_segment {
     _Atomic(int64_t) ticked_at;
     _Atomic(int64_t) told_at[PXR_TOPICS];
     uint64_t told_repairs, told_resets; /* leader only */
+
+    /* Futexes (bell.c). */
+    _Atomic(uint32_t) bell;         /* somebody wants the keeper to look */
+    _Atomic(uint32_t) rounds_begun; /* by the keeper */
+    _Atomic(uint32_t) rounds_done;
+    _Atomic(uint32_t) pulls_done; /* the last round that read all there was */
+    pxr_keep_mark_t mark;
+    pxr_keep_health_t keep_health; /* keeper only, read by anybody: for people */
+
     pxr_root_t root;
     pxr_log_t log;
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
@@ -169,6 +213,21 @@ struct pxr_segment {
 static inline int64_t *pxr_due(const pxr_store_t *s)
 {
     return (int64_t *)(void *)(s->base + s->segment->due_at);
+}
+
+static inline pxr_stamp_t *pxr_slot_stamp(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_stamp_t *)(void *)(s->base + s->segment->slot_stamps_at) + (link - 1);
+}
+
+static inline pxr_stamp_t *pxr_share_stamp(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_stamp_t *)(void *)(s->base + s->segment->share_stamps_at) + (link - 1);
+}
+
+static inline pxr_stamp_t *pxr_leg_stamp(const pxr_store_t *s, uint32_t link)
+{
+    return (pxr_stamp_t *)(void *)(s->base + s->segment->leg_stamps_at) + (link - 1);
 }
 
 static inline uint32_t *pxr_name_buckets(const pxr_store_t *s)
@@ -235,7 +294,10 @@ bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *
 uint32_t pxr_name_hash(const pxr_store_t *store, uint32_t workspace, bool join, const char *text,
                        size_t len);
 
-/* Hash of a text by the segment's key, never 0 unless the text is empty. */
-uint64_t pxr_text_hash(const pxr_store_t *store, const char *text);
+/* Whether changes are to be written to a database. */
+static inline bool pxr_is_kept(const pxr_store_t *store)
+{
+    return store->segment->kept != PXR_KEEP_NOTHING;
+}
 
 #endif

@@ -4,9 +4,12 @@
 
 #include <string.h>
 
+/* Keys are the same everywhere, so the index adds this memory's secret. */
 static uint32_t *bucket_of(const pxr_store_t *store, uint64_t key)
 {
-    return &pxr_leg_buckets(store)[(uint32_t)key & (store->segment->leg_buckets - 1)];
+    uint32_t hash = (uint32_t)pxr_hash(&store->segment->key, &key, sizeof(key));
+
+    return &pxr_leg_buckets(store)[hash & (store->segment->leg_buckets - 1)];
 }
 
 /* An index entry is a leg and which of its keys. */
@@ -30,11 +33,26 @@ static uint64_t key_of(const pxr_leg_slot_t *leg, uint32_t which)
     return which == 0 ? leg->key : leg->leg.related[which - 1];
 }
 
-uint32_t pxr_leg_find(const pxr_store_t *store, uint32_t workspace, const char *uuid, bool related)
+/* Looks for a leg of this uuid that `wanted` accepts; *other receives one that it does not, or one
+ * that names the uuid as related. */
+typedef bool (*wanted_t)(const pxr_leg_slot_t *leg, uint32_t slot);
+
+static bool is_attached(const pxr_leg_slot_t *leg, uint32_t slot)
 {
-    uint64_t key = pxr_text_hash(store, uuid);
+    (void)slot;
+    return leg->leg.attached;
+}
+
+static bool is_of_slot(const pxr_leg_slot_t *leg, uint32_t slot)
+{
+    return leg->slot == slot;
+}
+
+static uint32_t find(const pxr_store_t *store, uint32_t workspace, const char *uuid,
+                     wanted_t wanted, uint32_t slot, uint32_t *other, uint32_t *relative)
+{
+    uint64_t key = pxr_hash_text(uuid);
     uint32_t entry = *bucket_of(store, key);
-    uint32_t relative = 0;
     uint32_t entries = store->segment->legs * PXR_LEG_KEYS;
 
     /* Bounded, because the check looks here too and the chain may be what is damaged. */
@@ -45,14 +63,38 @@ uint32_t pxr_leg_find(const pxr_store_t *store, uint32_t workspace, const char *
             leg->slot <= store->segment->slots &&
             pxr_slot(store, leg->slot)->workspace == workspace) {
             if (which_of(entry) != 0) {
-                relative = link;
+                *relative = link;
             } else if (strcmp(leg->leg.uuid, uuid) == 0) {
-                return link;
+                if (wanted(leg, slot)) {
+                    return link;
+                }
+                *other = *other == 0 ? link : *other;
             }
         }
         entry = leg->next_with_key[which_of(entry)];
     }
-    return related ? relative : 0;
+    return 0;
+}
+
+uint32_t pxr_leg_find(const pxr_store_t *store, uint32_t workspace, const char *uuid, bool related)
+{
+    uint32_t other = 0;
+    uint32_t relative = 0;
+    uint32_t link = find(store, workspace, uuid, is_attached, 0, &other, &relative);
+
+    if (link == 0) {
+        link = other;
+    }
+    return link != 0 || !related ? link : relative;
+}
+
+uint32_t pxr_leg_find_in(const pxr_store_t *store, uint32_t slot, const char *uuid)
+{
+    uint32_t other = 0;
+    uint32_t relative = 0;
+
+    return find(store, pxr_slot(store, slot)->workspace, uuid, is_of_slot, slot, &other,
+                &relative);
 }
 
 static void link_key(pxr_tx_t *tx, uint32_t link, uint32_t which, uint64_t key)
@@ -95,7 +137,7 @@ uint32_t pxr_leg_new(pxr_tx_t *tx, uint32_t slot_link, const char *uuid)
     tx->root.free_legs = leg->next;
     tx->root.legs_free--;
     /* Not reachable yet; `next` is still the free list's. */
-    leg->key = pxr_text_hash(tx->store, uuid);
+    leg->key = pxr_hash_text(uuid);
     memset(&leg->leg, 0, sizeof(leg->leg));
     head = pxr_tx_word(tx, &slot->legs);
     pxr_tx_put_word(tx, &leg->taken, 1);
@@ -130,6 +172,7 @@ void pxr_leg_put(pxr_tx_t *tx, uint32_t link, uint32_t share, const pxr_leg_t *l
     }
     pxr_tx_put(tx, &slot->leg, leg, sizeof(*leg));
     pxr_tx_put_word(tx, &slot->share, share);
+    pxr_tx_touch(tx, pxr_leg_stamp(tx->store, link));
 }
 
 void pxr_leg_free(pxr_tx_t *tx, uint32_t link)
@@ -170,7 +213,8 @@ bool pxr_leg_is_over(const pxr_store_t *store, const pxr_leg_slot_t *leg)
     return share->era != slot->life.era || !pxr_leg_is_in(&leg->leg, share);
 }
 
-pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, bool gone, pxr_time_t now)
+pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, pxr_time_t left_at,
+                           pxr_time_t now)
 {
     pxr_leg_slot_t *leg = pxr_leg_slot(store, link);
     pxr_slot_t *slot = pxr_slot(store, leg->slot);
@@ -186,37 +230,52 @@ pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, bool gone, p
         scene.share = pxr_share_slot(store, share)->share;
     }
     changed = pxr_leg_drop(&scene, now);
+    if (left_at != 0) {
+        scene.leg.closed = 1;
+        scene.leg.left_at = left_at;
+    }
     pxr_tx_begin(&tx, store);
     if (changed & PXR_CHANGED_SHARE) {
         pxr_tx_put(&tx, &pxr_share_slot(store, share)->share, &scene.share, sizeof(scene.share));
+        pxr_tx_touch(&tx, pxr_share_stamp(store, share));
     }
     if (changed & PXR_CHANGED_MEETING) {
         pxr_slot_put_life(&tx, leg->slot, &scene.meeting, now);
     }
     pxr_leg_put(&tx, link, 0, &scene.leg);
-    if (gone) {
-        pxr_leg_free(&tx, link);
-    }
     return pxr_tx_commit(&tx);
+}
+
+/* Looks at one leg and frees it if it left long enough ago. */
+static bool reclaim(const pxr_store_t *store, uint32_t link, bool unsaved, pxr_time_t now)
+{
+    const pxr_leg_slot_t *leg = pxr_leg_slot(store, link);
+    bool saved = pxr_is_saved(store, pxr_leg_stamp(store, link));
+    pxr_tx_t tx;
+
+    if (!leg->taken || !pxr_leg_is_over(store, leg) ||
+        leg->leg.heard_at + PXR_LEFT_KEEP_SHORT >= now || !(saved || unsaved)) {
+        return false;
+    }
+    pxr_tx_begin(&tx, store);
+    tx.root.leg_cursor = link;
+    tx.root.lost += !saved;
+    pxr_leg_free(&tx, link);
+    return pxr_tx_commit(&tx) == PXR_OK;
 }
 
 uint32_t pxr_legs_reclaim(const pxr_store_t *store, uint32_t most, pxr_time_t now)
 {
     pxr_segment_t *s = store->segment;
     uint32_t freed = 0;
-    uint32_t cursor = s->root.leg_cursor;
 
-    for (uint32_t i = 0; i < most && i < s->legs; i++) {
-        pxr_leg_slot_t *leg;
-        cursor = cursor % s->legs + 1;
-        leg = pxr_leg_slot(store, cursor);
-        if (leg->taken && pxr_leg_is_over(store, leg) &&
-            leg->leg.heard_at + PXR_LEFT_KEEP_SHORT < now) {
-            pxr_tx_t tx;
-            pxr_tx_begin(&tx, store);
-            tx.root.leg_cursor = cursor;
-            pxr_leg_free(&tx, cursor);
-            freed += pxr_tx_commit(&tx) == PXR_OK;
+    /* What the database has not seen is given up only where people who are here would have no
+     * place otherwise. */
+    for (int unsaved = 0; unsaved <= 1 && freed == 0; unsaved++) {
+        uint32_t cursor = s->root.leg_cursor;
+        for (uint32_t i = 0; i < most && i < s->legs; i++) {
+            cursor = cursor % s->legs + 1;
+            freed += reclaim(store, cursor, unsaved != 0, now);
         }
     }
     return freed;

@@ -11,9 +11,13 @@ void pxr_publishers_forget(const pxr_store_t *store, uint32_t workspace);
 
 /* Call legs: their index by uuid, and their lists by meeting. With the lock held. */
 
-/* The leg with this uuid in the workspace, or one that names it as related; 0 where there is
- * none. */
+/* The leg with this uuid in the workspace, or one that names it as related; 0 where there is none.
+ * One that has gone on to another meeting has several records; the one that is present comes
+ * first. */
 uint32_t pxr_leg_find(const pxr_store_t *store, uint32_t workspace, const char *uuid, bool related);
+
+/* The one of this meeting, 0 where there is none. */
+uint32_t pxr_leg_find_in(const pxr_store_t *store, uint32_t slot, const char *uuid);
 
 /* Takes a free leg and enters it for the meeting; 0 where none is free. */
 uint32_t pxr_leg_new(pxr_tx_t *tx, uint32_t slot, const char *uuid);
@@ -25,11 +29,12 @@ void pxr_leg_put(pxr_tx_t *tx, uint32_t link, uint32_t share, const pxr_leg_t *l
  * any share. */
 void pxr_leg_free(pxr_tx_t *tx, uint32_t link);
 
-/* Loads what pxr_leg_drop() needs, carries it out and frees the leg where `gone`. */
-pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, bool gone, pxr_time_t now);
+/* Loads what pxr_leg_drop() needs and carries it out. With `left_at` the leg is closed as well. */
+pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, pxr_time_t left_at,
+                           pxr_time_t now);
 
-/* Frees legs that left at least PXR_LEFT_KEEP_SHORT ago, looking at no more than `most` of them.
- * Returns how many. */
+/* Frees legs that left at least PXR_LEFT_KEEP_SHORT ago, looking at no more than `most` of them,
+ * twice where that brings none. Returns how many. */
 uint32_t pxr_legs_reclaim(const pxr_store_t *store, uint32_t most, pxr_time_t now);
 
 /* Whether the leg counts for nothing any more, and since when that is known. */

@@ -7,8 +7,8 @@ _Static_assert(PXR_DETAILS_MAX >=
                    4 * PXR_TITLE_CHARS + 3 * 4 * PXR_NAME_CHARS + 4 * 4 * PXR_ID_CHARS + 64,
                "the longest texts of the API must fit");
 
-/* Fills in what an existing meeting lacks. */
-static pxr_status_t fill_details(const pxr_store_t *store, uint32_t link, const pxr_details_t *more)
+pxr_status_t pxr_slot_fill_details(const pxr_store_t *store, uint32_t link,
+                                   const pxr_details_t *more, bool from_database)
 {
     pxr_slot_t *slot = pxr_slot(store, link);
     pxr_details_t details;
@@ -24,6 +24,7 @@ static pxr_status_t fill_details(const pxr_store_t *store, uint32_t link, const 
         size_t len = pxr_details_pack(&details, packed, sizeof(packed));
         uint32_t chain;
         pxr_tx_begin(&tx, store);
+        tx.quiet = tx.quiet || from_database;
         chain = pxr_chain_new(&tx, packed, len);
         if (chain == 0) {
             status = PXR_FULL;
@@ -31,6 +32,7 @@ static pxr_status_t fill_details(const pxr_store_t *store, uint32_t link, const 
             pxr_chain_free(&tx, slot->details, slot->details_len);
             pxr_tx_put_word(&tx, &slot->details, chain);
             pxr_tx_put_word(&tx, &slot->details_len, (uint32_t)len);
+            pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
             status = pxr_tx_commit(&tx);
         }
     }
@@ -50,96 +52,160 @@ static const char *free_number(const pxr_store_t *store, uint32_t workspace,
     return NULL;
 }
 
-static pxr_status_t take_slot(const pxr_store_t *store, uint32_t workspace,
-                              const pxr_new_meeting_t *in, const char *number, const char *texts,
-                              const char *packed, size_t packed_len, pxr_ref_t *ref)
+/* Begins to fill a slot that is not reachable. The link to the next free one is kept, so that a
+ * death before the commit leaves the free list whole. */
+static void fill_slot(pxr_tx_t *tx, uint32_t workspace, const pxr_arrival_t *in, pxr_slot_t *slot)
 {
-    size_t tag_len = strlen(in->service_tag);
-    uint32_t wanted = pxr_blocks_for(in->answer_len + tag_len) + pxr_blocks_for(packed_len);
-    uint32_t names = 0;
-    uint32_t link;
-    pxr_slot_t *slot;
+    const pxr_new_meeting_t *m = in->meeting;
+    size_t tag_len = strlen(m->service_tag);
     pxr_slot_t fresh;
-    pxr_tx_t tx;
-
-    pxr_tx_begin(&tx, store);
-    if (tx.root.active >= store->segment->sizes.meetings || tx.root.slots_free == 0 ||
-        tx.root.names_free < 3 || tx.root.blocks_free < wanted) {
-        return PXR_FULL;
-    }
-    link = tx.root.free_slots;
-    slot = pxr_slot(store, link);
 
     memset(&fresh, 0, sizeof(fresh));
     fresh.generation = slot->generation;
     fresh.workspace = workspace;
-    fresh.breakouts = in->breakouts;
-    fresh.answer_len = (uint32_t)in->answer_len;
+    fresh.breakouts = m->breakouts;
+    fresh.answer_len = (uint32_t)m->answer_len;
     fresh.tag_len = (uint32_t)tag_len;
-    fresh.details_len = (uint32_t)packed_len;
+    fresh.details_len = (uint32_t)in->packed_len;
     fresh.room =
-        in->details.len[PXR_ROOM_ID] > 0 ? pxr_text_hash(store, in->details.text[PXR_ROOM_ID]) : 0;
-    memcpy(fresh.id, in->id, strlen(in->id) + 1);
-    memcpy(fresh.join_key, in->join_key, strlen(in->join_key) + 1);
-    memcpy(fresh.host_pin, in->host_pin, strlen(in->host_pin) + 1);
-    memcpy(fresh.guest_pin, in->guest_pin, strlen(in->guest_pin) + 1);
-    if (number != NULL) {
-        memcpy(fresh.number, number, strlen(number) + 1);
+        m->details.len[PXR_ROOM_ID] > 0 ? pxr_hash_text(m->details.text[PXR_ROOM_ID]) : 0;
+    memcpy(fresh.id, m->id, strlen(m->id) + 1);
+    memcpy(fresh.join_key, m->join_key, strlen(m->join_key) + 1);
+    memcpy(fresh.host_pin, m->host_pin, strlen(m->host_pin) + 1);
+    memcpy(fresh.guest_pin, m->guest_pin, strlen(m->guest_pin) + 1);
+    if (in->number != NULL) {
+        memcpy(fresh.number, in->number, strlen(in->number) + 1);
     }
-    fresh.life = in->life;
-    /* Lists page by the moment of creation, so no two meetings may share one. */
-    if (fresh.life.created_at <= tx.root.last_created) {
-        fresh.life.created_at = tx.root.last_created + 1;
-    }
-    tx.root.last_created = fresh.life.created_at;
-
-    tx.root.free_slots = slot->next;
-    tx.root.slots_free--;
-    tx.root.active++;
-    fresh.answer = pxr_chain_new(&tx, texts, in->answer_len + tag_len);
-    fresh.details = pxr_chain_new(&tx, packed, packed_len);
-    /* The slot is not reachable and its link to the next free one is kept, so that a death before
-     * the commit leaves the free list whole. */
+    fresh.life = m->life;
+    fresh.swept = m->life.era;
+    fresh.answer = pxr_chain_new(tx, in->texts, m->answer_len + tag_len);
+    fresh.details = pxr_chain_new(tx, in->packed, in->packed_len);
     fresh.next = slot->next;
     memcpy(slot, &fresh, sizeof(fresh));
-    pxr_name_add(&tx, &names, link, PXR_NAME_ID, in->id);
-    pxr_name_add(&tx, &names, link, PXR_NAME_JOIN, in->join_key);
-    if (number != NULL) {
-        pxr_name_add(&tx, &names, link, PXR_NAME_NUMBER, number);
+}
+
+/* Lists page by the moment of creation, so no two meetings of this machine may share one. */
+static void number_creation(pxr_tx_t *tx, const pxr_arrival_t *in, pxr_slot_t *slot)
+{
+    if (!in->from_database && slot->life.created_at <= tx->root.last_created) {
+        slot->life.created_at = tx->root.last_created + 1;
+    }
+    if (slot->life.created_at > tx->root.last_created) {
+        tx->root.last_created = slot->life.created_at;
+    }
+}
+
+/* Where the slot goes: among the running meetings or to the ended ones. */
+static void place_slot(pxr_tx_t *tx, const pxr_arrival_t *in, uint32_t link, pxr_slot_t *slot)
+{
+    bool ended = slot->life.state == PXR_MEETING_ENDED;
+    int64_t due =
+        in->state == SLOT_TAKEN ? pxr_meeting_due(&slot->life, 0) : (int64_t)PXR_TIME_NEVER;
+
+    if (ended) {
+        pxr_slot_queue_ended(tx, link, slot->life.ended_at);
+    } else {
+        tx->root.active++;
+        pxr_tx_put_word(tx, &slot->next, 0);
+    }
+    pxr_tx_put(tx, &pxr_due(tx->store)[link - 1], &due, sizeof(due));
+    pxr_tx_put_word(tx, &slot->state, in->state);
+}
+
+pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace,
+                           const pxr_arrival_t *in, uint32_t *link)
+{
+    const pxr_new_meeting_t *m = in->meeting;
+    uint32_t wanted = pxr_blocks_for(m->answer_len + strlen(m->service_tag)) +
+                      pxr_blocks_for(in->packed_len);
+    bool ended = m->life.state == PXR_MEETING_ENDED;
+    pxr_stamp_t *stamp;
+    uint32_t names = 0;
+    pxr_slot_t *slot;
+    pxr_tx_t tx;
+
+    pxr_tx_begin(&tx, store);
+    if ((!ended && tx.root.active >= store->segment->sizes.meetings) || tx.root.slots_free == 0 ||
+        tx.root.names_free < 3 || tx.root.blocks_free < wanted) {
+        return PXR_FULL;
+    }
+    *link = tx.root.free_slots;
+    slot = pxr_slot(store, *link);
+    stamp = pxr_slot_stamp(store, *link);
+    tx.root.free_slots = slot->next;
+    tx.root.slots_free--;
+    fill_slot(&tx, workspace, in, slot);
+    number_creation(&tx, in, slot);
+    pxr_name_add(&tx, &names, *link, PXR_NAME_ID, m->id);
+    pxr_name_add(&tx, &names, *link, PXR_NAME_JOIN, m->join_key);
+    if (in->number != NULL) {
+        pxr_name_add(&tx, &names, *link, PXR_NAME_NUMBER, in->number);
     }
     slot->names = names;
-    pxr_tx_put_word(&tx, &slot->next, 0);
-    pxr_tx_put_word(&tx, &slot->state, SLOT_TAKEN);
-    pxr_tx_put(&tx, &pxr_due(store)[link - 1], &fresh.life.expires_at, sizeof(int64_t));
-    ref->slot = link;
-    ref->generation = fresh.generation;
+    place_slot(&tx, in, *link, slot);
+    if (in->from_database) {
+        __atomic_store_n(&stamp->saved, stamp->version, __ATOMIC_RELAXED);
+    } else {
+        pxr_tx_touch(&tx, stamp);
+    }
     return pxr_tx_commit(&tx);
 }
 
-static pxr_status_t create_locked(const pxr_store_t *store, uint32_t workspace,
-                                  const pxr_new_meeting_t *in, const char *texts,
-                                  const char *packed, size_t packed_len, pxr_ref_t *ref,
-                                  bool *created)
+/* A creation was given up because the database did not answer, and now it is wanted again. */
+static pxr_status_t revive(const pxr_store_t *store, uint32_t link)
 {
-    size_t id_len = strlen(in->id);
-    uint32_t known = pxr_name_find(store, workspace, false, in->id, id_len);
-    const char *number = NULL;
+    pxr_tx_t tx;
+
+    pxr_tx_begin(&tx, store);
+    pxr_tx_put_word(&tx, &pxr_slot(store, link)->state, SLOT_PENDING);
+    pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
+    return pxr_tx_commit(&tx);
+}
+
+static pxr_status_t find_existing(const pxr_store_t *store, uint32_t known,
+                                  const pxr_new_meeting_t *in, pxr_ref_t *ref, bool *created)
+{
+    const pxr_name_t *name = pxr_name(store, known);
+
+    if (name->kind != PXR_NAME_ID) {
+        return PXR_TAKEN;
+    }
+    ref->slot = name->slot;
+    ref->generation = name->generation;
+    switch (pxr_slot(store, name->slot)->state) {
+    case SLOT_PENDING:
+        return PXR_OK;
+    case SLOT_WITHDRAWN:
+        *created = true;
+        return revive(store, name->slot);
+    case SLOT_PROVISIONAL:
+        return PXR_MISSING;
+    default:
+        return pxr_slot_fill_details(store, name->slot, &in->details, false);
+    }
+}
+
+static pxr_status_t create_locked(const pxr_store_t *store, uint32_t workspace,
+                                  pxr_arrival_t *in, pxr_ref_t *ref, bool *created)
+{
+    const char *id = in->meeting->id;
+    uint32_t known = pxr_name_find(store, workspace, false, id, strlen(id));
+    uint32_t link = 0;
+    pxr_status_t status;
 
     *created = false;
     if (known != 0) {
-        const pxr_name_t *name = pxr_name(store, known);
-        if (name->kind != PXR_NAME_ID) {
-            return PXR_EXISTS;
-        }
-        ref->slot = name->slot;
-        ref->generation = name->generation;
-        return fill_details(store, name->slot, &in->details);
+        return find_existing(store, known, in->meeting, ref, created);
     }
-    if (in->number_count > 0 && (number = free_number(store, workspace, in)) == NULL) {
+    if (in->meeting->number_count > 0 &&
+        (in->number = free_number(store, workspace, in->meeting)) == NULL) {
         return PXR_INVALID;
     }
     *created = true;
-    return take_slot(store, workspace, in, number, texts, packed, packed_len, ref);
+    status = pxr_slot_take(store, workspace, in, &link);
+    ref->slot = link;
+    ref->generation = link != 0 ? pxr_slot(store, link)->generation : 0;
+    return status;
 }
 
 pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
@@ -148,25 +214,31 @@ pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
     size_t tag_len = strlen(in->service_tag);
     char *memory = malloc(PXR_DETAILS_MAX + in->answer_len + tag_len);
     char *texts = memory + PXR_DETAILS_MAX;
+    pxr_arrival_t arrival = {.meeting = in,
+                             .texts = texts,
+                             .packed = memory,
+                             .state = pxr_is_kept(store) ? SLOT_PENDING : SLOT_TAKEN};
     pxr_status_t status = PXR_BROKEN;
-    size_t packed_len;
 
     if (memory == NULL) {
         return PXR_BROKEN;
     }
     memcpy(texts, in->answer, in->answer_len);
     memcpy(texts + in->answer_len, in->service_tag, tag_len);
-    packed_len = pxr_details_pack(&in->details, memory, PXR_DETAILS_MAX);
-    if (packed_len == 0) {
+    arrival.packed_len = pxr_details_pack(&in->details, memory, PXR_DETAILS_MAX);
+    if (arrival.packed_len == 0) {
         status = PXR_TOO_LONG;
     } else {
         status = pxr_lock(store);
         if (status == PXR_OK) {
-            status = create_locked(store, workspace, in, texts, memory, packed_len, ref, created);
+            status = create_locked(store, workspace, &arrival, ref, created);
             pxr_unlock(store);
         }
     }
     free(memory);
+    if (status == PXR_OK && pxr_is_kept(store)) {
+        pxr_store_ring(store);
+    }
     return status;
 }
 
@@ -193,6 +265,9 @@ pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_r
         }
     }
     pxr_unlock(store);
+    if (status == PXR_OK && pxr_is_kept(store)) {
+        pxr_store_ring(store);
+    }
     return status;
 }
 
@@ -202,15 +277,31 @@ void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, p
     int64_t due = pxr_meeting_due(life, 0);
 
     pxr_tx_put(tx, &slot->life, life, sizeof(*life));
+    pxr_tx_touch(tx, pxr_slot_stamp(tx->store, link));
     if (life->state == PXR_MEETING_ENDED && slot->life.state != PXR_MEETING_ENDED) {
-        pxr_queue_t *queue = &tx->root.ended;
         due = PXR_TIME_NEVER;
         tx->root.active--;
-        pxr_tx_put(tx, &slot->queued_at, &now, sizeof(now));
+        pxr_slot_queue_ended(tx, link, now);
+    }
+    pxr_tx_put(tx, &pxr_due(tx->store)[link - 1], &due, sizeof(due));
+}
+
+void pxr_slot_queue_ended(pxr_tx_t *tx, uint32_t link, pxr_time_t ended_at)
+{
+    pxr_queue_t *queue = &tx->root.ended;
+    pxr_slot_t *slot = pxr_slot(tx->store, link);
+    bool first = queue->head != 0 && pxr_slot(tx->store, queue->head)->state == SLOT_TAKEN &&
+                 pxr_slot(tx->store, queue->head)->queued_at > ended_at;
+
+    pxr_tx_put(tx, &slot->queued_at, &ended_at, sizeof(ended_at));
+    if (first) {
+        /* Filled from the database, last ended first. */
+        pxr_tx_put_word(tx, &slot->next, queue->head);
+        queue->head = link;
+    } else {
         pxr_queue_push(tx, queue, link, &slot->next,
                        queue->tail != 0 ? &pxr_slot(tx->store, queue->tail)->next : NULL);
     }
-    pxr_tx_put(tx, &pxr_due(tx->store)[link - 1], &due, sizeof(due));
 }
 
 /* Copies the legs that are counted at present. */
@@ -361,7 +452,7 @@ static void insert(pxr_ref_t *refs, pxr_time_t *created, size_t count, pxr_ref_t
 size_t pxr_store_list(const pxr_store_t *store, uint32_t workspace, const pxr_list_query_t *query,
                       pxr_ref_t *refs, pxr_time_t *created, bool *more)
 {
-    uint64_t room = query->room_id != NULL ? pxr_text_hash(store, query->room_id) : 0;
+    uint64_t room = query->room_id != NULL ? pxr_hash_text(query->room_id) : 0;
     size_t count = 0;
 
     *more = false;

@@ -8,6 +8,45 @@
 /* Writes the life cycle back; a meeting that has ended goes into the queue of the ended. */
 void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, pxr_time_t now);
 
+/* A meeting that is to take a free slot. */
+typedef struct {
+    const pxr_new_meeting_t *meeting;
+    const char *number; /* NULL: none */
+    const char *texts;  /* answer and service tag */
+    const char *packed; /* details */
+    size_t packed_len;
+    pxr_slot_state_t state;
+    bool from_database; /* nothing of it has to be written there */
+} pxr_arrival_t;
+
+/* Enters it; PXR_FULL. Sets the link of its slot. */
+pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace,
+                           const pxr_arrival_t *arrival, uint32_t *link);
+
+/* Begins a meeting that only events speak of so far (src/store/pending.c). PXR_MISSING where that
+ * cannot be because all meetings are known, PXR_FULL. */
+pxr_status_t pxr_slot_provisional(const pxr_store_t *store, uint32_t workspace, const char *id,
+                                  size_t len, pxr_time_t now, uint32_t *link);
+
+/* Takes something that is no meeting (any more) out of the index and lets it go; whoever waits for
+ * it is told `outcome`. (src/store/pending.c) */
+pxr_status_t pxr_slot_dissolve(const pxr_store_t *store, uint32_t link, pxr_status_t outcome,
+                               pxr_time_t now);
+
+/* A pending slot becomes a meeting. (src/store/pending.c) */
+pxr_status_t pxr_slot_publish(const pxr_store_t *store, uint32_t link);
+
+/* Takes the names of a slot out of the index; with `hold` its number is kept back.
+ * (src/store/tick.c) */
+void pxr_slot_unname(pxr_tx_t *tx, pxr_slot_t *slot, bool hold, pxr_time_t now);
+
+/* Puts a slot into the queue of the ended, by the moment of its end. */
+void pxr_slot_queue_ended(pxr_tx_t *tx, uint32_t link, pxr_time_t ended_at);
+
+/* Fills in what a meeting lacks of title and discussion. (src/store/meetings.c) */
+pxr_status_t pxr_slot_fill_details(const pxr_store_t *store, uint32_t link,
+                                   const pxr_details_t *more, bool from_database);
+
 /* Finds a name by its exact spelling. With or without the lock; 0 where there is none. */
 uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, bool join, const char *text,
                        size_t len);

@@ -12,7 +12,9 @@ static const char *const counter_names[PXR_COUNTERS] = {
     [PXR_COUNT_EVENTS_DROPPED] = "events_dropped",
     [PXR_COUNT_CREATED] = "meetings_created",
     [PXR_COUNT_REFUSED_FULL] = "meetings_refused",
+    [PXR_COUNT_REFUSED_DATABASE] = "meetings_refused_by_database",
     [PXR_COUNT_JOINS] = "joins",
+    [PXR_COUNT_EVENT_LOG_LOST] = "event_log_lost",
 };
 
 const char *pxr_counter_name(pxr_counter_t counter)
@@ -56,6 +58,7 @@ void pxr_store_health(const pxr_store_t *store, pxr_store_health_t *out)
     out->publishers = fill(s->publishers, &s->root.publishers_free);
     out->repairs = __atomic_load_n(&s->root.repairs, __ATOMIC_RELAXED);
     out->resets = __atomic_load_n(&s->root.resets, __ATOMIC_RELAXED);
+    out->lost = __atomic_load_n(&s->root.lost, __ATOMIC_RELAXED);
     out->leader_pid = atomic_load(&s->leader_pid);
     out->ticked_at = atomic_load(&s->ticked_at);
 }

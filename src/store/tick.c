@@ -21,6 +21,10 @@ static pxr_status_t tick_meeting(const pxr_store_t *store, uint32_t link, pxr_ti
     }
     pxr_tx_begin(&tx, store);
     if (pxr_meeting_tick(&life, last_join, now)) {
+        if (life.state == PXR_MEETING_ENDED && pxr_is_kept(store)) {
+            /* The keeper ends it, so that all machines agree; until then it goes on. */
+            return PXR_OK;
+        }
         pxr_slot_put_life(&tx, link, &life, now);
         tick->ended += life.state == PXR_MEETING_ENDED;
         tick->reopened += life.state == PXR_MEETING_OPEN;
@@ -84,14 +88,15 @@ static pxr_status_t tick_legs(const pxr_store_t *store, pxr_time_t now, pxr_tick
             continue;
         }
         if (pxr_leg_is_over(store, leg)) {
-            if (leg->leg.heard_at + keep < now) {
+            if (leg->leg.heard_at + keep < now &&
+                pxr_is_saved(store, pxr_leg_stamp(store, cursor))) {
                 pxr_tx_t tx;
                 pxr_tx_begin(&tx, store);
                 pxr_leg_free(&tx, cursor);
                 pxr_tx_commit(&tx);
             }
         } else if (pxr_leg_lost(&leg->leg, run_of(store, &leg->leg), now)) {
-            pxr_leg_leave(store, cursor, false, now);
+            pxr_leg_leave(store, cursor, 0, now);
             tick->lost_legs++;
         }
     }
@@ -115,8 +120,7 @@ static pxr_name_t *tail_name(const pxr_store_t *store, const pxr_queue_t *queue)
     return queue->tail != 0 ? pxr_name(store, queue->tail) : NULL;
 }
 
-/* Takes the names of an ended meeting out of the index. Its number is kept back. */
-static void unname(pxr_tx_t *tx, pxr_slot_t *slot, pxr_time_t now)
+void pxr_slot_unname(pxr_tx_t *tx, pxr_slot_t *slot, bool hold, pxr_time_t now)
 {
     const pxr_store_t *store = tx->store;
     uint32_t left = 0;
@@ -126,7 +130,7 @@ static void unname(pxr_tx_t *tx, pxr_slot_t *slot, pxr_time_t now)
         pxr_name_t *name = pxr_name(store, link);
         uint32_t next = name->sibling;
         pxr_time_t until = slot->queued_at + PXR_NUMBER_HOLD;
-        if (name->kind == PXR_NAME_NUMBER && until > now) {
+        if (hold && name->kind == PXR_NAME_NUMBER && until > now) {
             pxr_name_t *tail = tail_name(store, &tx->root.held);
             pxr_tx_put(tx, &name->until, &until, sizeof(until));
             pxr_tx_put_word(tx, &name->slot, 0);
@@ -160,24 +164,25 @@ static void free_first_share(pxr_tx_t *tx, pxr_slot_t *slot)
     tx->root.shares_free++;
 }
 
-/* Does one step of taking apart the meeting that ended first. It stays at the head of its queue
- * until the last step, so that another leader can go on. */
-static void leave_step(const pxr_store_t *store, pxr_time_t now)
+/* Does one step of taking apart the first of a queue. It stays at the head until the last step, so
+ * that another leader can go on. */
+static void leave_step(const pxr_store_t *store, bool ended, pxr_time_t now)
 {
-    uint32_t link = store->segment->root.ended.head;
+    const pxr_root_t *root = &store->segment->root;
+    uint32_t link = ended ? root->ended.head : root->leaving.head;
     pxr_slot_t *slot = pxr_slot(store, link);
     pxr_tx_t tx;
 
     pxr_tx_begin(&tx, store);
     if (slot->state == SLOT_TAKEN) {
         pxr_tx_put_word(&tx, &slot->state, SLOT_LEAVING);
-        unname(&tx, slot, now);
+        pxr_slot_unname(&tx, slot, true, now);
     } else if (slot->legs != 0) {
         pxr_leg_free(&tx, slot->legs);
     } else if (slot->shares != 0) {
         free_first_share(&tx, slot);
     } else {
-        pop(&tx.root.ended, slot->next);
+        pop(ended ? &tx.root.ended : &tx.root.leaving, slot->next);
         pxr_tx_put_word(&tx, &slot->state, SLOT_RESTING);
         pxr_tx_put(&tx, &slot->queued_at, &now, sizeof(now));
         pxr_queue_push(&tx, &tx.root.resting, link, &slot->next,
@@ -185,6 +190,21 @@ static void leave_step(const pxr_store_t *store, pxr_time_t now)
                                                  : NULL);
     }
     pxr_tx_commit(&tx);
+}
+
+/* Whether the database has everything about a meeting. */
+static bool is_saved(const pxr_store_t *store, uint32_t slot_link)
+{
+    const pxr_slot_t *slot = pxr_slot(store, slot_link);
+    bool saved = pxr_is_saved(store, pxr_slot_stamp(store, slot_link));
+
+    for (uint32_t link = slot->shares; link != 0 && saved; link = pxr_share_slot(store, link)->next) {
+        saved = pxr_is_saved(store, pxr_share_stamp(store, link));
+    }
+    for (uint32_t link = slot->legs; link != 0 && saved; link = pxr_leg_slot(store, link)->next) {
+        saved = pxr_is_saved(store, pxr_leg_stamp(store, link));
+    }
+    return saved;
 }
 
 static bool leave_wanted(const pxr_store_t *store, pxr_time_t now)
@@ -196,6 +216,9 @@ static bool leave_wanted(const pxr_store_t *store, pxr_time_t now)
         return false;
     }
     slot = pxr_slot(store, root->ended.head);
+    if (slot->state != SLOT_LEAVING && pxr_is_kept(store) && !is_saved(store, root->ended.head)) {
+        return false;
+    }
     return slot->state == SLOT_LEAVING || slot->queued_at + PXR_ENDED_KEEP < now ||
            root->slots_free < PXR_FREE_SLOTS_WANTED ||
            root->blocks_free < store->segment->blocks / 16 ||
@@ -278,9 +301,10 @@ static pxr_status_t tidy(const pxr_store_t *store, pxr_time_t now)
         return status;
     }
     for (int steps = 0; busy && steps < STEPS_PER_ROUND; steps++) {
-        busy = leave_wanted(store, now);
+        bool leaving = store->segment->root.leaving.head != 0;
+        busy = leaving || leave_wanted(store, now);
         if (busy) {
-            leave_step(store, now);
+            leave_step(store, !leaving, now);
         }
         busy = free_slot(store, now) || busy;
         busy = release_number(store, now) || busy;

@@ -21,6 +21,7 @@ void pxr_tx_begin(pxr_tx_t *tx, const pxr_store_t *store)
     tx->store = store;
     tx->root = store->segment->root;
     tx->overflow = false;
+    tx->quiet = !pxr_is_kept(store);
     store->segment->log.used = 0;
 }
 
@@ -58,6 +59,13 @@ uint32_t pxr_tx_word(const pxr_tx_t *tx, const uint32_t *word)
         i += (uint32_t)(sizeof(entry) + padded(entry.len));
     }
     return value;
+}
+
+void pxr_tx_touch(pxr_tx_t *tx, pxr_stamp_t *stamp)
+{
+    if (!tx->quiet) {
+        pxr_tx_put_word(tx, &stamp->version, pxr_tx_word(tx, &stamp->version) + 1);
+    }
 }
 
 /* Whether the log can be carried out at all. What it holds may be damaged like anything else. */

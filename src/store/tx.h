@@ -16,6 +16,7 @@ typedef struct {
     const pxr_store_t *store;
     pxr_root_t root; /* a copy, written back by the commit */
     bool overflow;
+    bool quiet; /* what changes comes from the database, or never goes there */
 } pxr_tx_t;
 
 /* Takes the lock; finishes what a dead holder left. PXR_OK, PXR_BUSY or PXR_BROKEN. */
@@ -31,6 +32,15 @@ void pxr_tx_put_word(pxr_tx_t *tx, uint32_t *to, uint32_t value);
 
 /* Reads a word as it will be after the commit. */
 uint32_t pxr_tx_word(const pxr_tx_t *tx, const uint32_t *word);
+
+/* Notes that a record is not what the database has. */
+void pxr_tx_touch(pxr_tx_t *tx, pxr_stamp_t *stamp);
+
+/* Whether it is. No lock. */
+static inline bool pxr_is_saved(const pxr_store_t *store, const pxr_stamp_t *stamp)
+{
+    return !pxr_is_kept(store) || pxr_word(&stamp->version) == pxr_word(&stamp->saved);
+}
 
 /* PXR_BROKEN, and nothing is changed, where the log was too small: a programming error that a test
  * would show. */

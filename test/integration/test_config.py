@@ -95,6 +95,7 @@ GOOD = {
 
 GOOD_GLOBAL = {
     "PexipRCMaxMeetings": ["1", "10000", "20000"], "PexipRCMaxParticipants": ["1", "50000"], "PexipRCStateDirectory": ["elsewhere", "/nowhere/at/all"],
+    "PexipRCEventLog": ["none", "logs/events.json", "/dev/null", "|/bin/cat", "\"|$sort | uniq\""],
 }
 
 # Directive, value as the message has to repeat it, words that tell what would be right.
@@ -133,8 +134,7 @@ BAD_GLOBAL = [(name, value) for name in ("PexipRCMaxMeetings", "PexipRCMaxPartic
 
 LATER = ["PexipRCRestURL https://chat.example.com", "PexipRCRestCredentialsFile conf/good", "PexipRCWebhookTokenFile conf/good", "PexipRCConcurrentCalls On",
          "PexipRCRoomAlias Off", "PexipRCPolicyFallback https://x.example.com", "PexipRCAppCallback https://x.example.com conf/good", "PexipRCPersistentChat Off",
-         "PexipRCDiscussionName x", "PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d", "PexipRCDatabase none",
-         "PexipRCEventLog none"]
+         "PexipRCDiscussionName x", "PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d", "PexipRCDatabase none"]
 
 
 def short(value):
@@ -288,7 +288,7 @@ def test_undefined_variables_are_refused(tester, directive):
     assert refused(tester(REQUIRED + directive), directive.split()[0], "NOT_DEFINED")
 
 
-@pytest.mark.parametrize("directive", ["PexipRCStateDirectory ${NOT_DEFINED}/state", "PexipRCMaxMeetings ${NOT_DEFINED}"])
+@pytest.mark.parametrize("directive", ["PexipRCStateDirectory ${NOT_DEFINED}/state", "PexipRCMaxMeetings ${NOT_DEFINED}", "PexipRCEventLog ${NOT_DEFINED}/events.json"])
 def test_undefined_variables_in_global_directives_are_refused(tester, directive):
     assert refused(tester("", server=directive), directive.split()[0], "NOT_DEFINED")
 

@@ -123,7 +123,7 @@ static inline unsigned deliver(const world_t *w, const pxr_event_t *event, pxr_t
 {
     unsigned changed = 0;
 
-    assert_int_equal(pxr_store_event(&w->store, w->workspace, "node", event, now, &changed),
+    assert_int_equal(pxr_store_event(&w->store, w->workspace, "node", event, false, now, &changed),
                      PXR_OK);
     return changed;
 }

@@ -119,7 +119,7 @@ static void refuses_an_id_that_is_anothers_number_and_a_number_that_is_taken(voi
     (void)state;
     world_open(&w, 10, 10);
     assert_int_equal(make_meeting(&w, "Weekly42", "48001700", T0, &ref, &created), PXR_OK);
-    assert_int_equal(make_meeting(&w, "48001700", NULL, T0, &ref, &created), PXR_EXISTS);
+    assert_int_equal(make_meeting(&w, "48001700", NULL, T0, &ref, &created), PXR_TAKEN);
     assert_int_equal(make_meeting(&w, "Monthly1", "48001700", T0, &ref, &created), PXR_INVALID);
     assert_sound(&w);
     world_close(&w);
@@ -278,7 +278,7 @@ static void quality_is_joined_by_related_uuids(void **state)
     deliver(&w, &event, T0 + 2);
     event = leg_event(PXR_EVENT_QUALITY, "10.0.0.1", "", "media-leg", 4, T0 + 3);
     unsigned changed = 0;
-    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, T0 + 3, &changed),
+    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 3, &changed),
                      PXR_MISSING);
     assert_sound(&w);
     world_close(&w);
@@ -299,7 +299,7 @@ static void a_full_table_of_legs_ends_no_meeting(void **state)
     event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "Weekly42", "u1", 1, T0);
     deliver(&w, &event, T0);
     event = leg_event(PXR_EVENT_CONNECTED, "10.0.0.1", "Weekly42", "u2", 2, T0);
-    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, T0, &changed),
+    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, false, T0, &changed),
                      PXR_FULL);
     event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "Weekly42", "u1", 3, T0 + 1);
     deliver(&w, &event, T0 + 1);
@@ -339,10 +339,10 @@ static void a_leg_that_went_to_another_meeting_is_not_taken_from_it(void **state
     assert_int_equal(view.people_count, 0);
     pxr_view_release(&view);
     event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "MeetingA", "u1", 4, T0 + 4);
-    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, T0 + 4, &changed),
+    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 4, &changed),
                      PXR_MISSING);
     event = leg_event(PXR_EVENT_UPDATED, "10.0.0.1", "MeetingA", "u1", 2, T0 + 2);
-    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, T0 + 5, &changed),
+    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 5, &changed),
                      PXR_MISSING);
     view = view_of(&w, second);
     assert_int_equal(view.people_count, 1);

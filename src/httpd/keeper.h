@@ -1,0 +1,48 @@
+#ifndef PXR_KEEPER_H
+#define PXR_KEEPER_H
+
+#include "pxr_db.h"
+#include "pxr_httpd.h"
+#include "pxr_keep.h"
+
+/* What the keeper's files share: the thread (keeper.c) and what it does in one round
+ * (keeper_round.c). */
+
+/* At most so many records of one table go into one transaction. */
+#define PXR_KEEPER_BATCH 400
+#define PXR_KEEPER_ENDINGS 100
+
+/* Something that was put into the transaction that is under way. */
+typedef struct {
+    pxr_change_t change;
+    uint32_t generation;
+    pxr_standing_t standing;
+} pxr_written_t;
+
+typedef struct {
+    server_rec *server;
+    pxr_db_settings_t settings;
+    bool shared;
+    pxr_db_t *db; /* see pxr_keeper_stop() */
+    bool connected;
+    pxr_keep_state_t state;
+    pxr_keep_health_t health;
+    pxr_time_t signed_at; /* when the other machines heard of us */
+    pxr_time_t tidied_at;
+    uint32_t cursors[PXR_TABLES];
+    bool more; /* there was more to write than one transaction takes */
+    pxr_written_t written[PXR_TABLES * PXR_KEEPER_BATCH];
+    size_t written_count;
+    pxr_ending_t endings[PXR_KEEPER_ENDINGS];
+    size_t ending_count;
+    pxr_change_t changes[PXR_KEEPER_BATCH];
+    pxr_meeting_copy_t copy;
+} pxr_keeper_t;
+
+/* Brings working set and database together once. */
+pxr_db_status_t pxr_keeper_round(pxr_keeper_t *keeper);
+
+/* Fills the working set from the database where that has not been done. */
+pxr_db_status_t pxr_keeper_fill(pxr_keeper_t *keeper);
+
+#endif

@@ -1,0 +1,517 @@
+#include "keeper.h"
+
+#include "pxr_random.h"
+
+/* How often the other machines hear of one that has nothing to say. */
+#define SIGN_EVERY (PXR_SECOND / 2)
+#define TIDY_EVERY (60 * PXR_SECOND)
+/* Clocks that differ by more are put right, and told of. */
+#define CLOCK_DIFFERENCE (2 * PXR_SECOND)
+
+/* The database's rows are handed to the working set. */
+
+static bool is_taken_in(pxr_keeper_t *k, pxr_status_t status)
+{
+    k->health.not_loaded += status == PXR_FULL;
+    /* What does not fit or does not belong here is left out; only a store that cannot be locked
+     * ends the reading. */
+    return status != PXR_BUSY && status != PXR_BROKEN;
+}
+
+static bool take_meeting(void *context, const pxr_meeting_record_t *record)
+{
+    return is_taken_in(context, pxr_store_merge_meeting(pxr_store(), record, pxr_time_now()));
+}
+
+static bool take_share(void *context, const pxr_share_record_t *record)
+{
+    return is_taken_in(context, pxr_store_merge_share(pxr_store(), record, pxr_time_now()));
+}
+
+static bool take_leg(void *context, const pxr_leg_record_t *record)
+{
+    return is_taken_in(context, pxr_store_merge_leg(pxr_store(), record, pxr_time_now()));
+}
+
+/* Filling a new working set: ended meetings are taken while there is room for them. */
+static bool take_restored_meeting(void *context, const pxr_meeting_record_t *record)
+{
+    pxr_keeper_t *k = context;
+    pxr_status_t status = pxr_store_merge_meeting(pxr_store(), record, pxr_time_now());
+
+    if (status == PXR_FULL && record->life.state == PXR_MEETING_ENDED) {
+        return false;
+    }
+    return is_taken_in(k, status);
+}
+
+static pxr_db_visitor_t visitor(pxr_keeper_t *k)
+{
+    return (pxr_db_visitor_t){take_meeting, take_share, take_leg, k};
+}
+
+static pxr_db_status_t note(pxr_keeper_t *k)
+{
+    return pxr_store_keep_note(pxr_store(), &k->state) == PXR_OK ? PXR_DB_OK : PXR_DB_FAILED;
+}
+
+static pxr_db_status_t pull(pxr_keeper_t *k, int64_t up_to)
+{
+    pxr_db_visitor_t all = visitor(k);
+    pxr_db_status_t status = pxr_db_pull(k->db, k->state.revision, &all);
+
+    if (status == PXR_DB_OK) {
+        k->state.revision = up_to;
+        status = note(k);
+    }
+    return status;
+}
+
+static pxr_db_status_t fill_from(pxr_keeper_t *k, const pxr_db_head_t *head)
+{
+    pxr_db_visitor_t all = visitor(k);
+    pxr_time_t now = pxr_time_now();
+    pxr_store_health_t before;
+    pxr_store_health_t after;
+    pxr_db_status_t status;
+
+    all.meeting = take_restored_meeting;
+    k->health.not_loaded = 0;
+    pxr_store_health(pxr_store(), &before);
+    status = pxr_db_restore(k->db, now - PXR_ENDED_KEEP, &all);
+    if (status != PXR_DB_OK) {
+        return status;
+    }
+    k->state.revision = head->revision;
+    k->state.own_revision = head->own_revision;
+    k->state.complete = true;
+    memcpy(k->state.epoch, head->epoch, sizeof(k->state.epoch));
+    pxr_store_health(pxr_store(), &after);
+    if (after.slots.used != before.slots.used) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, k->server,
+                     "%u meetings filled in from the database, %u of them open or live",
+                     after.slots.used - before.slots.used,
+                     after.meetings.used - before.meetings.used);
+    }
+    if (k->health.not_loaded > 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, k->server,
+                     "there was no room for %u records of the database: raise " PXR_D_MEETINGS
+                     " and " PXR_D_PARTICIPANTS,
+                     k->health.not_loaded);
+    }
+    /* Nobody listened while it was away, so what drains begins anew. */
+    return pxr_store_resume(pxr_store(), now) == PXR_OK ? note(k) : PXR_DB_FAILED;
+}
+
+/* The database does not remember what it knew before: everything that is known here goes there
+ * again, and everything that is there comes here. */
+static pxr_db_status_t start_over(pxr_keeper_t *k)
+{
+    k->state.revision = 0;
+    k->state.own_revision = 0;
+    k->state.complete = false;
+    if (pxr_store_unsave(pxr_store()) != PXR_OK) {
+        return PXR_DB_FAILED;
+    }
+    return note(k);
+}
+
+/* An older state of the same database: the other machines must notice, too. */
+static pxr_db_status_t rename_epoch(pxr_keeper_t *k, pxr_db_head_t *head)
+{
+    char epoch[PXR_EPOCH_MAX + 1];
+    pxr_db_status_t status;
+
+    if (!pxr_random_key(epoch, PXR_EPOCH_MAX)) {
+        return PXR_DB_FAILED;
+    }
+    status = pxr_db_begin(k->db, head);
+    if (status == PXR_DB_OK) {
+        status = pxr_db_set_epoch(k->db, epoch);
+    }
+    if (status == PXR_DB_OK) {
+        status = pxr_db_commit(k->db);
+    }
+    if (status != PXR_DB_OK) {
+        pxr_db_rollback(k->db);
+    }
+    return status == PXR_DB_OK ? pxr_db_look(k->db, head) : status;
+}
+
+static pxr_db_status_t compare_epoch(pxr_keeper_t *k, pxr_db_head_t *head)
+{
+    bool first = k->state.epoch[0] == '\0';
+    bool other = strcmp(k->state.epoch, head->epoch) != 0;
+    bool older = !other && (head->revision < k->state.revision ||
+                            head->own_revision < k->state.own_revision);
+    pxr_db_status_t status = PXR_DB_OK;
+
+    if (!other && !older) {
+        return PXR_DB_OK;
+    }
+    if (!first) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, k->server,
+                     "the database is %s: all that is known here is written to it again",
+                     other ? "another one than before" : "in an older state than before");
+    }
+    if (older) {
+        status = rename_epoch(k, head);
+    }
+    return status == PXR_DB_OK ? start_over(k) : status;
+}
+
+static void compare_clocks(pxr_keeper_t *k, const pxr_db_head_t *head)
+{
+    int64_t ahead = head->clock - pxr_time_now();
+    bool was_wrong = k->health.clock_ahead != 0;
+
+    k->health.clock_ahead = ahead > CLOCK_DIFFERENCE || ahead < -CLOCK_DIFFERENCE ? ahead : 0;
+    if (k->health.clock_ahead != 0 && !was_wrong) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, k->server,
+                     "the database's clock differs from this machine's by %" APR_INT64_T_FMT
+                     " s: set them by NTP",
+                     (apr_int64_t)(ahead / PXR_SECOND));
+    }
+}
+
+/* What is read comes first, so that everything is known before it is written over. */
+static pxr_db_status_t read_all(pxr_keeper_t *k)
+{
+    pxr_db_head_t head;
+    pxr_db_status_t status = pxr_db_look(k->db, &head);
+
+    if (status == PXR_DB_OK) {
+        status = compare_epoch(k, &head);
+    }
+    if (status != PXR_DB_OK) {
+        return status;
+    }
+    compare_clocks(k, &head);
+    k->health.revision = head.revision;
+    if (!k->state.complete) {
+        return fill_from(k, &head);
+    }
+    return head.revision > k->state.revision ? pull(k, head.revision) : PXR_DB_OK;
+}
+
+pxr_db_status_t pxr_keeper_fill(pxr_keeper_t *k)
+{
+    pxr_store_keep_state(pxr_store(), &k->state);
+    return read_all(k);
+}
+
+/* Writing. */
+
+static void remember(pxr_keeper_t *k, const pxr_change_t *change)
+{
+    k->written[k->written_count++] = (pxr_written_t){
+        .change = *change, .generation = k->copy.generation, .standing = k->copy.standing};
+}
+
+/* One record that the database will never take must not keep all others from it. */
+static void give_up(pxr_keeper_t *k, const pxr_change_t *change, bool pending)
+{
+    k->health.refused++;
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, k->server, "the database does not take a record: %s",
+                 pxr_db_why(k->db));
+    if (pending) {
+        pxr_store_settle(pxr_store(), change, &k->copy, PXR_BROKEN);
+    } else {
+        pxr_store_saved(pxr_store(), change);
+    }
+}
+
+/* There is a meeting of this id, but it ended so long ago that it was not here. */
+static pxr_db_status_t fetch_existing(pxr_keeper_t *k, const pxr_change_t *change)
+{
+    pxr_db_visitor_t all = visitor(k);
+    pxr_db_status_t status =
+        pxr_db_read_meeting(k->db, k->copy.record.workspace, k->copy.record.id, &all);
+
+    if (status == PXR_DB_OK || status == PXR_DB_MISSING) {
+        /* Where it did not take the place of the pending one there is no room for it. */
+        pxr_store_settle(pxr_store(), change, &k->copy, PXR_FULL);
+        status = PXR_DB_OK;
+    }
+    return status;
+}
+
+static pxr_db_status_t create(pxr_keeper_t *k, const pxr_change_t *change)
+{
+    bool is_number = false;
+    pxr_db_status_t status;
+
+    if (pxr_store_sending(pxr_store(), change, &k->copy) != PXR_OK) {
+        return PXR_DB_OK;
+    }
+    status = pxr_db_create(k->db, &k->copy.record, &is_number);
+    switch (status) {
+    case PXR_DB_OK:
+        remember(k, change);
+        return PXR_DB_OK;
+    case PXR_DB_EXISTS:
+        if (is_number) {
+            pxr_store_settle(pxr_store(), change, &k->copy, PXR_TAKEN);
+            return PXR_DB_OK;
+        }
+        return fetch_existing(k, change);
+    case PXR_DB_INVALID:
+        pxr_store_settle(pxr_store(), change, &k->copy, PXR_INVALID);
+        return PXR_DB_OK;
+    default:
+        return status;
+    }
+}
+
+static pxr_db_status_t put_meeting(pxr_keeper_t *k, pxr_change_t *change)
+{
+    pxr_status_t copied = pxr_store_copy_meeting(pxr_store(), change, &k->copy);
+    pxr_db_status_t status;
+
+    if (copied != PXR_OK) {
+        return copied == PXR_MISSING || copied == PXR_BUSY ? PXR_DB_OK : PXR_DB_FAILED;
+    }
+    switch (k->copy.standing) {
+    case PXR_STANDING_PENDING:
+        status = create(k, change);
+        break;
+    case PXR_STANDING_WITHDRAWN:
+        status = pxr_db_withdraw(k->db, &k->copy.record);
+        if (status == PXR_DB_OK) {
+            remember(k, change);
+        }
+        break;
+    default:
+        status = pxr_db_put_meeting(k->db, &k->copy.record);
+        if (status == PXR_DB_OK) {
+            remember(k, change);
+        }
+    }
+    if (status == PXR_DB_REFUSED) {
+        give_up(k, change, k->copy.standing == PXR_STANDING_PENDING);
+    }
+    return status;
+}
+
+static pxr_db_status_t put_share(pxr_keeper_t *k, pxr_change_t *change)
+{
+    pxr_share_record_t record;
+    pxr_db_status_t status;
+
+    if (pxr_store_copy_share(pxr_store(), change, &record) != PXR_OK) {
+        return PXR_DB_OK;
+    }
+    status = pxr_db_put_share(k->db, &record);
+    if (status == PXR_DB_OK) {
+        remember(k, change);
+    } else if (status == PXR_DB_REFUSED) {
+        give_up(k, change, false);
+    }
+    return status;
+}
+
+static pxr_db_status_t put_leg(pxr_keeper_t *k, pxr_change_t *change)
+{
+    pxr_leg_record_t record;
+    pxr_db_status_t status;
+
+    if (pxr_store_copy_leg(pxr_store(), change, &record) != PXR_OK) {
+        return PXR_DB_OK;
+    }
+    status = pxr_db_put_leg(k->db, &record);
+    if (status == PXR_DB_OK) {
+        remember(k, change);
+    } else if (status == PXR_DB_REFUSED) {
+        give_up(k, change, false);
+    }
+    return status;
+}
+
+static pxr_db_status_t put_table(pxr_keeper_t *k, pxr_table_t table)
+{
+    size_t count = pxr_store_changes(pxr_store(), table, &k->cursors[table], k->changes,
+                                     PXR_KEEPER_BATCH);
+    pxr_db_status_t status = PXR_DB_OK;
+
+    k->copy.standing = PXR_STANDING_KNOWN;
+    k->more = k->more || count == PXR_KEEPER_BATCH;
+    for (size_t i = 0; i < count && status == PXR_DB_OK; i++) {
+        status = table == PXR_TABLE_MEETINGS ? put_meeting(k, &k->changes[i])
+                 : table == PXR_TABLE_SHARES ? put_share(k, &k->changes[i])
+                                             : put_leg(k, &k->changes[i]);
+    }
+    return status;
+}
+
+/* Whether no other machine may have seen somebody coming whom we do not know of. */
+static pxr_db_status_t may_end(pxr_keeper_t *k, const pxr_db_head_t *head, pxr_time_t since,
+                               bool *may)
+{
+    uint32_t behind = 0;
+    uint32_t alive = 0;
+    pxr_db_status_t status = pxr_db_others(k->db, since + k->health.clock_ahead,
+                                           head->clock - PXR_MACHINE_SILENCE, &behind, &alive);
+
+    k->health.machines = alive + 1;
+    *may = status == PXR_DB_OK && behind == 0;
+    return status;
+}
+
+static pxr_db_status_t put_endings(pxr_keeper_t *k, const pxr_db_head_t *head)
+{
+    size_t found =
+        pxr_store_endings(pxr_store(), pxr_time_now(), k->endings, PXR_KEEPER_ENDINGS);
+    pxr_db_status_t status = PXR_DB_OK;
+    bool may = true;
+
+    if (k->shared) {
+        /* Also tells who else is there. */
+        status = may_end(k, head, 0, &may);
+    }
+    for (size_t i = 0; i < found && status == PXR_DB_OK; i++) {
+        if (k->shared && k->health.machines > 1) {
+            status = may_end(k, head, k->endings[i].due, &may);
+        }
+        if (may && status == PXR_DB_OK &&
+            pxr_store_copy_ending(pxr_store(), &k->endings[i], &k->copy) == PXR_OK) {
+            status = pxr_db_put_meeting(k->db, &k->copy.record);
+            k->endings[k->ending_count++] = k->endings[i];
+        }
+    }
+    return status;
+}
+
+static bool endings_hold(const pxr_keeper_t *k)
+{
+    for (size_t i = 0; i < k->ending_count; i++) {
+        if (!pxr_store_ending_holds(pxr_store(), &k->endings[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The database has it: now it is so. */
+static void settle(pxr_keeper_t *k)
+{
+    pxr_time_t now = pxr_time_now();
+
+    for (size_t i = 0; i < k->ending_count; i++) {
+        pxr_store_end(pxr_store(), &k->endings[i], now);
+    }
+    for (size_t i = 0; i < k->written_count; i++) {
+        const pxr_written_t *w = &k->written[i];
+        k->copy.generation = w->generation;
+        if (w->change.table == PXR_TABLE_MEETINGS && w->standing == PXR_STANDING_PENDING) {
+            if (pxr_store_settle(pxr_store(), &w->change, &k->copy, PXR_OK) != PXR_OK) {
+                continue;
+            }
+        } else if (w->change.table == PXR_TABLE_MEETINGS &&
+                   w->standing == PXR_STANDING_WITHDRAWN) {
+            pxr_store_forget(pxr_store(), &w->change, &k->copy);
+            continue;
+        }
+        pxr_store_saved(pxr_store(), &w->change);
+    }
+}
+
+static pxr_db_status_t put_all(pxr_keeper_t *k, const pxr_db_head_t *head)
+{
+    pxr_time_t now = pxr_time_now();
+    pxr_db_status_t status = PXR_DB_OK;
+
+    k->written_count = 0;
+    k->ending_count = 0;
+    k->more = false;
+    for (int table = 0; table < PXR_TABLES && status == PXR_DB_OK; table++) {
+        status = put_table(k, (pxr_table_t)table);
+    }
+    /* Who was seen before is written before: an end comes last. */
+    if (status == PXR_DB_OK && !k->more) {
+        status = put_endings(k, head);
+    }
+    if (status == PXR_DB_OK) {
+        status = pxr_db_sign(k->db, !k->more);
+    }
+    if (status == PXR_DB_OK && k->tidied_at + TIDY_EVERY < now) {
+        status = pxr_db_tidy(k->db, head->clock);
+        k->tidied_at = now;
+    }
+    return status;
+}
+
+/* *again: it has to be begun anew. */
+static pxr_db_status_t write_all(pxr_keeper_t *k, bool *again)
+{
+    pxr_db_head_t head;
+    pxr_db_status_t status = pxr_db_begin(k->db, &head);
+    bool same = status == PXR_DB_OK && strcmp(head.epoch, k->state.epoch) == 0;
+
+    *again = false;
+    if (same && head.revision > k->state.revision + 1) {
+        status = pull(k, head.revision - 1);
+    }
+    if (same && status == PXR_DB_OK) {
+        status = put_all(k, &head);
+    }
+    /* Somebody came while it was written that nobody is there. */
+    *again = same && (status == PXR_DB_REFUSED || !endings_hold(k));
+    if (status != PXR_DB_OK || !same || *again) {
+        pxr_db_rollback(k->db);
+        return status == PXR_DB_REFUSED ? PXR_DB_OK : status;
+    }
+    status = pxr_db_commit(k->db);
+    if (status == PXR_DB_OK) {
+        k->health.commit_at = pxr_time_now();
+        k->health.revision = head.revision;
+        k->signed_at = k->health.commit_at;
+        k->state.revision = head.revision;
+        k->state.own_revision = head.revision;
+        settle(k);
+        status = note(k);
+        pxr_store_wake(pxr_store());
+    }
+    return status;
+}
+
+static bool has_work(pxr_keeper_t *k)
+{
+    pxr_time_t now = pxr_time_now();
+    pxr_change_t change;
+    pxr_ending_t ending;
+
+    if (k->shared && k->signed_at + SIGN_EVERY < now) {
+        return true;
+    }
+    for (int table = 0; table < PXR_TABLES; table++) {
+        uint32_t cursor = k->cursors[table];
+        if (pxr_store_changes(pxr_store(), (pxr_table_t)table, &cursor, &change, 1) > 0) {
+            return true;
+        }
+    }
+    return pxr_store_endings(pxr_store(), now, &ending, 1) > 0;
+}
+
+/* So many transactions of one round; what is left waits for the next. */
+#define TRANSACTIONS 20
+
+pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
+{
+    pxr_db_status_t status;
+    pxr_time_t began = pxr_time_now();
+    bool again = true;
+
+    pxr_store_keep_state(pxr_store(), &k->state);
+    status = read_all(k);
+    for (int i = 0; i < TRANSACTIONS && again && status == PXR_DB_OK && has_work(k); i++) {
+        status = write_all(k, &again);
+        again = again || k->more;
+    }
+    if (status == PXR_DB_OK) {
+        k->health.synced_at = pxr_time_now();
+        if (pxr_store_drop_provisional(pxr_store(), began - PXR_PROVISIONAL_KEEP) != PXR_OK) {
+            status = PXR_DB_FAILED;
+        }
+    }
+    return status;
+}

@@ -1,0 +1,116 @@
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "waiting.h"
+
+/* Words that processes wait on. A condition variable of pthread would not outlive the death of a
+ * process in the middle of it; a futex knows nobody but the kernel. */
+
+_Static_assert(sizeof(_Atomic(uint32_t)) == sizeof(uint32_t), "a futex is a plain word");
+
+int64_t pxr_steady_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * PXR_SECOND + now.tv_nsec / 1000;
+}
+
+void pxr_word_wait(_Atomic(uint32_t) *word, uint32_t seen, int64_t wait)
+{
+    struct timespec time = {.tv_sec = (time_t)(wait / PXR_SECOND),
+                            .tv_nsec = (long)(wait % PXR_SECOND) * 1000};
+
+    if (wait > 0) {
+        syscall(SYS_futex, word, FUTEX_WAIT, seen, &time, NULL, 0);
+    }
+}
+
+static void wake(_Atomic(uint32_t) *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+/* Both numbers count on for ever; a difference tells their order also when they wrap. */
+static bool has_reached(uint32_t now, uint32_t wanted)
+{
+    return (int32_t)(now - wanted) >= 0;
+}
+
+void pxr_store_ring(const pxr_store_t *store)
+{
+    atomic_fetch_add(&store->segment->bell, 1);
+    wake(&store->segment->bell);
+}
+
+void pxr_store_listen(const pxr_store_t *store, uint32_t *heard, int64_t wait)
+{
+    pxr_word_wait(&store->segment->bell, *heard, wait);
+    *heard = atomic_load(&store->segment->bell);
+}
+
+void pxr_store_wake(const pxr_store_t *store)
+{
+    wake(&store->segment->rounds_done);
+}
+
+void pxr_store_round_begins(const pxr_store_t *store)
+{
+    atomic_fetch_add(&store->segment->rounds_begun, 1);
+}
+
+void pxr_store_round_ends(const pxr_store_t *store, bool pulled)
+{
+    pxr_segment_t *s = store->segment;
+    uint32_t round = atomic_load(&s->rounds_begun);
+
+    if (pulled) {
+        atomic_store(&s->pulls_done, round);
+    }
+    atomic_store(&s->rounds_done, round);
+    wake(&s->rounds_done);
+}
+
+/* Whether the keeper has been able to ask the database lately. */
+static bool is_in_touch(const pxr_store_t *store, pxr_time_t now)
+{
+    pxr_keep_health_t health;
+
+    pxr_store_keep_health(store, &health);
+    return health.state == PXR_KEEPER_OK && health.synced_at + PXR_SECOND > now;
+}
+
+bool pxr_store_await_others(const pxr_store_t *store, int64_t wait)
+{
+    pxr_segment_t *s = store->segment;
+    int64_t until = pxr_steady_time() + wait;
+    /* A round that is under way may have looked before this was called. */
+    uint32_t wanted = atomic_load(&s->rounds_begun) + 1;
+
+    if (s->kept != PXR_KEEP_SHARED || !is_in_touch(store, pxr_time_now())) {
+        return false;
+    }
+    pxr_store_ring(store);
+    for (;;) {
+        uint32_t done = atomic_load(&s->rounds_done);
+        int64_t left = until - pxr_steady_time();
+        if (has_reached(atomic_load(&s->pulls_done), wanted)) {
+            return true;
+        }
+        if (has_reached(done, wanted) || left <= 0) {
+            return false;
+        }
+        pxr_word_wait(&s->rounds_done, done, left);
+    }
+}
+
+bool pxr_store_knows_all(const pxr_store_t *store, pxr_time_t now)
+{
+    const pxr_segment_t *s = store->segment;
+
+    return s->kept == PXR_KEEP_NOTHING ||
+           (s->mark.complete && (s->kept == PXR_KEEP_ALONE || is_in_touch(store, now)));
+}
