@@ -64,7 +64,8 @@ const char *pxr_db_why(const pxr_db_t *db);
 /* Ends a call that hangs, with PXR_DB_FAILED, as soon as that is possible; the connection is of no
  * use afterwards. The only function that may be called from another thread; `db` may still be
  * inside pxr_db_open() if the caller was given the pointer early (*db is set before anything
- * blocks). */
+ * blocks). That call may not return then: its thread is ended by cancellation, which leaks what
+ * the connection had. Hence only for a process that is about to exit. */
 void pxr_db_release(pxr_db_t *db);
 
 /* Moves a damaged database out of the way, so that the next pxr_db_open() begins a new one. `name`

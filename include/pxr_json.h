@@ -7,6 +7,7 @@
 
 #include "pxr_details.h"
 #include "pxr_event.h"
+#include "pxr_history.h"
 #include "pxr_status.h"
 #include "pxr_store.h"
 #include "pxr_text.h"
@@ -74,6 +75,12 @@ void pxr_json_list_add(pxr_json_list_t *list, const pxr_view_t *view, const char
 /* Ends and releases the list; `next` is NULL on the last page. */
 char *pxr_json_list_end(pxr_json_list_t *list, const char *next);
 
+/* A page of the history, built in the same way; without PINs and join links. */
+typedef struct pxr_json_history pxr_json_history_t;
+pxr_json_history_t *pxr_json_history_new(void);
+void pxr_json_history_add(pxr_json_history_t *page, const pxr_past_t *past);
+char *pxr_json_history_end(pxr_json_history_t *page, const char *next);
+
 char *pxr_json_write_link(const char *url, bool host);
 
 /* An error in the form of RFC 9457. */
@@ -92,7 +99,8 @@ typedef struct {
     uint32_t refused;
     uint64_t lost; /* records that were given up for want of room before they were written */
     int64_t revision;
-    uint32_t machines; /* 0: not shared */
+    bool shared;
+    uint32_t machines; /* that share it and are alive, this one included; 0: not known yet */
     int64_t clock_ahead;
 } pxr_database_page_t;
 

@@ -43,8 +43,21 @@ pxr_status_t pxr_store_await(const pxr_store_t *store, pxr_ref_t ref, int64_t wa
  * that is of no use (nobody shares the database, or it is not to be had) or takes longer. */
 bool pxr_store_await_others(const pxr_store_t *store, int64_t wait);
 
+/* Waits for a round of the keeper that begins after this: then what was known here when it was
+ * called is written, and what others or the keeper itself were about to decide is decided. False
+ * where the database is not to be had, or it takes longer. */
+bool pxr_store_await_round(const pxr_store_t *store, int64_t wait);
+
+/* This process is about to exit: whoever waits in it is told that it took too long. */
+void pxr_store_stop_waiting(const pxr_store_t *store);
+
 /* Whether it is known at present which meetings there are. */
 bool pxr_store_knows_all(const pxr_store_t *store, pxr_time_t now);
+
+/* Reading the history, PXR_READERS at a time. Waits at most `wait` microseconds for a place and
+ * returns it, or -1. The place belongs to the thread; its death gives it back. Any thread. */
+int pxr_store_reader_enter(const pxr_store_t *store, int64_t wait);
+void pxr_store_reader_leave(const pxr_store_t *store, int place);
 
 /* The keeper's rounds. */
 

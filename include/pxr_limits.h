@@ -110,6 +110,15 @@
 #define PXR_CREATE_WAIT (2 * PXR_SECOND)
 /* How long one that cannot be found here is looked for on the other machines. */
 #define PXR_MISS_WAIT (PXR_SECOND / 4)
+/* How long who wants to join a meeting that may be ending waits to hear whether it is. */
+#define PXR_END_WAIT (PXR_SECOND / 10)
+/* So many threads of all processes read the history at the same time. */
+#define PXR_READERS 2
+/* How long a request for the history waits for its turn, and how long for its answer. */
+#define PXR_READER_WAIT (2 * PXR_SECOND)
+#define PXR_HISTORY_WAIT (10 * PXR_SECOND)
+/* A page of the history ends before the meeting that would make it longer. */
+#define PXR_HISTORY_LEGS_MAX 50000
 /* A meeting that only events speak of is forgotten when the database has not known it for so
  * long. */
 #define PXR_PROVISIONAL_KEEP (60 * PXR_SECOND)

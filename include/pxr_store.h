@@ -82,6 +82,7 @@ typedef struct {
     pxr_name_kind_t matched;
     pxr_verdict_t verdict;
     bool live;
+    bool draining; /* it may end soon, because nobody is in it */
     bool breakouts;
     char id[PXR_MEETING_ID_MAX + 1];
     char host_pin[PXR_PIN_MAX + 1];

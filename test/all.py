@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized); without any,
-all run. The parts that use the processor little run two at a time.
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, fault,
+fault-worker, fault-prefork); without any, all run. The parts that use the processor little run two at a time.
 """
 
 import os
@@ -12,7 +12,9 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 TOP = Path(__file__).resolve().parents[1]
 BUILD = TOP / "build"
@@ -38,6 +40,20 @@ def lint():
     return int(passed), int(failed) or int(status != 0), text
 
 
+@contextmanager
+def database_for(program):
+    """The tests of the database run on a PostgreSQL as well, which they are told by a variable."""
+    if program.name != "test_db":
+        yield {}
+        return
+    sys.path.insert(0, str(TOP / "test" / "support"))
+    from postgresql import PostgreSQL
+    with TemporaryDirectory(prefix="pxr-pg-", dir="/tmp") as directory:
+        os.chmod(directory, 0o755)      # it runs as somebody else
+        with PostgreSQL(Path(directory) / "server") as server:
+            yield {"PXR_TEST_PGSQL": server.conninfo}
+
+
 def unit():
     passed = failed = 0
     texts = []
@@ -45,7 +61,8 @@ def unit():
     if not programs:
         return 0, 1, "no unit test was built"
     for program in programs:
-        status, text = run([str(program)], ASAN_OPTIONS="detect_leaks=1")
+        with database_for(program) as environment:
+            status, text = run([str(program)], ASAN_OPTIONS="detect_leaks=1", **environment)
         good = count(r"^\[  PASSED  \] (\d+) test", text)
         bad = count(r"^\[  FAILED  \] (\d+) test", text)
         passed += good
@@ -67,11 +84,11 @@ def free_port():
         return s.getsockname()[1]
 
 
-def integration(name, mpm, arguments=(), **environment):
+def integration(name, mpm, arguments=(), folder="integration", **environment):
     report = BUILD / f"pytest-{name}.xml"
     report.unlink(missing_ok=True)
     status, text = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short",
-                        f"--junitxml={report}", "test/integration", *arguments],
+                        f"--junitxml={report}", f"test/{folder}", *arguments],
                        PXR_MPM=mpm, PYTHONDONTWRITEBYTECODE="1", **environment)
     if not report.exists():
         return 0, 1, text
@@ -102,6 +119,9 @@ PARTS = {
     "worker": lambda: integration("worker", "worker"),
     "prefork": lambda: integration("prefork", "prefork"),
     "sanitized": sanitized,
+    "fault": lambda: integration("fault", "event", folder="fault"),
+    "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), "fault"),
+    "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), "fault"),
 }
 
 

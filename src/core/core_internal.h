@@ -2,8 +2,19 @@
 #define PXR_CORE_INTERNAL_H
 
 #include "pxr_policy.h"
+#include "pxr_roster.h"
 
 /* Appends `,"name":value` in the JSON type that Pexip expects for the option. */
 void pxr_option_put(pxr_buf_t *out, const pxr_option_t *option);
+
+/* Sorts the legs by their arrival and unites those that belong together. Afterwards
+ * pxr_roster_root() is the first leg of the group, and its `in_room` tells whether any leg of the
+ * group is in the room. */
+void pxr_roster_group(pxr_roster_leg_t *legs, size_t count, uint32_t *index);
+size_t pxr_roster_root(pxr_roster_leg_t *legs, size_t i);
+
+/* Takes name, protocol and role of one more leg of a person, who begins with "", "" and unknown. */
+void pxr_roster_add(const pxr_leg_t *leg, const char **name, const char **protocol,
+                    pxr_role_t *role);
 
 #endif

@@ -1,10 +1,10 @@
-#include "pxr_roster.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "core_internal.h"
+
 /* Groups are trees over leg numbers; the root of a tree is the leg that came first. */
-static size_t root_of(pxr_roster_leg_t *legs, size_t i)
+size_t pxr_roster_root(pxr_roster_leg_t *legs, size_t i)
 {
     while (legs[i].group != i) {
         legs[i].group = legs[legs[i].group].group;
@@ -15,8 +15,8 @@ static size_t root_of(pxr_roster_leg_t *legs, size_t i)
 
 static void unite(pxr_roster_leg_t *legs, size_t a, size_t b)
 {
-    a = root_of(legs, a);
-    b = root_of(legs, b);
+    a = pxr_roster_root(legs, a);
+    b = pxr_roster_root(legs, b);
     if (a < b) {
         legs[b].group = a;
     } else {
@@ -78,29 +78,33 @@ static int by_arrival(const void *a, const void *b)
     return strcmp(left->uuid, right->uuid);
 }
 
-static void add_leg(pxr_person_t *person, const pxr_leg_t *leg)
+void pxr_roster_add(const pxr_leg_t *leg, const char **name, const char **protocol,
+                    pxr_role_t *role)
 {
     bool in_room = pxr_leg_in_room(leg);
 
-    if (leg->name[0] != '\0' && (person->name[0] == '\0' || in_room)) {
-        person->name = leg->name;
+    if (leg->name[0] != '\0' && ((*name)[0] == '\0' || in_room)) {
+        *name = leg->name;
     }
-    if (leg->protocol[0] != '\0' && (person->protocol[0] == '\0' || in_room)) {
-        person->protocol = leg->protocol;
+    if (leg->protocol[0] != '\0' && ((*protocol)[0] == '\0' || in_room)) {
+        *protocol = leg->protocol;
     }
-    if ((pxr_role_t)leg->role > person->role) {
-        person->role = (pxr_role_t)leg->role;
+    if ((pxr_role_t)leg->role > *role) {
+        *role = (pxr_role_t)leg->role;
     }
+}
+
+static void add_leg(pxr_person_t *person, const pxr_leg_t *leg)
+{
+    pxr_roster_add(leg, &person->name, &person->protocol, &person->role);
     if ((pxr_quality_t)leg->quality > person->quality) {
         person->quality = (pxr_quality_t)leg->quality;
     }
 }
 
-size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index,
-                         pxr_person_t *people, size_t max)
+void pxr_roster_group(pxr_roster_leg_t *legs, size_t count, uint32_t *index)
 {
     size_t size = pxr_roster_index_size(count);
-    size_t persons = 0;
 
     qsort(legs, count, sizeof(*legs), by_arrival);
     memset(index, 0, size * sizeof(*index));
@@ -115,11 +119,19 @@ size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index,
      * connection, or a watcher of breakout rooms. */
     for (size_t i = 0; i < count; i++) {
         if (pxr_leg_in_room(&legs[i].leg)) {
-            legs[root_of(legs, i)].in_room = true;
+            legs[pxr_roster_root(legs, i)].in_room = true;
         }
     }
+}
+
+size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index,
+                         pxr_person_t *people, size_t max)
+{
+    size_t persons = 0;
+
+    pxr_roster_group(legs, count, index);
     for (size_t i = 0; i < count; i++) {
-        size_t root = root_of(legs, i);
+        size_t root = pxr_roster_root(legs, i);
         if (!legs[root].in_room) {
             continue;
         }

@@ -244,6 +244,11 @@ static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool fa
         return order->run < leg->joined_run ||
                (order->run == leg->joined_run && order->seq != 0 && order->seq < leg->joined_seq);
     }
+    if (farewell && order->source == leg->order.source && order->seq != 0 &&
+        order->seq < leg->joined_seq && order->time != 0 && order->time <= leg->order.time) {
+        /* The same, though two machines have heard of it. */
+        return true;
+    }
     if (farewell) {
         return order->time != 0 && leg->order.time != 0 &&
                order->time + PXR_CLOCK_TOLERANCE < leg->order.time;
@@ -255,6 +260,16 @@ static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool fa
 static bool is_elsewhere(pxr_scene_t *scene)
 {
     return home_of(scene) == &scene->former && scene->former.scope != scene->share.scope;
+}
+
+static void note_farewell(pxr_leg_t *leg, const pxr_order_t *order)
+{
+    if (order->source != leg->order.source) {
+        /* When it came to this node is not known. */
+        leg->joined_seq = 0;
+        leg->joined_run = 0;
+    }
+    leg->order = *order;
 }
 
 static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
@@ -272,9 +287,10 @@ static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
         if (pxr_order_compare(order, &leg->order) <= 0) {
             return 0;
         }
-        leg->order = *order;
+        note_farewell(leg, order);
         leg->left_at = first_known(event->end_time, event->time, now);
-        return PXR_CHANGED_LEG;
+        note_end(scene, leg->left_at);
+        return PXR_CHANGED_LEG | PXR_CHANGED_MEETING;
     }
     people = detach(scene, &changed);
     merge_leg(scene, event);
@@ -282,7 +298,7 @@ static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
     leg->closed = 1;
     leg->left_at = first_known(event->end_time, event->time, now);
     leg->heard_at = now;
-    leg->order = *order;
+    note_farewell(leg, order);
     note_end(scene, leg->left_at);
     if (scene->share.known) {
         scene->share.last_at = now;
@@ -297,9 +313,18 @@ static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
 
 /* A leg that moves between nodes, or between the main room and a breakout room, may be said
  * farewell in the old place before it is seen in the new one. */
-static bool is_back(const pxr_leg_t *leg, const pxr_event_t *event, const pxr_order_t *order)
+static bool is_back(const pxr_scene_t *scene, const pxr_event_t *event, const pxr_order_t *order)
 {
+    const pxr_leg_t *leg = &scene->leg;
+
     if (order->source == leg->order.source) {
+        if (event->kind == PXR_EVENT_CONNECTED && scene->has_former &&
+            scene->former.scope != scene->share.scope && order->seq > leg->joined_seq &&
+            (order->run >= leg->joined_run ||
+             !pxr_run_is_comparable(order->run, leg->joined_run))) {
+            /* It came here while it was in the room that it has left. */
+            return true;
+        }
         return event->kind == PXR_EVENT_CONNECTED && pxr_order_compare(order, &leg->order) > 0 &&
                (order->time == 0 || order->time > leg->order.time);
     }
@@ -314,7 +339,7 @@ static unsigned leg_seen(pxr_scene_t *scene, const pxr_event_t *event, const pxr
     int32_t people;
     int32_t shares;
 
-    if ((leg->closed && !is_back(leg, event, order)) || is_overtaken(leg, order, false) ||
+    if ((leg->closed ? !is_back(scene, event, order) : is_overtaken(leg, order, false)) ||
         is_from_before_end(scene, order)) {
         return 0;
     }

@@ -10,6 +10,10 @@
 
 #include "pxr_text.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 /* A connection that has read one large page must not hold its memory for ever. */
 #define KEPT_MEMORY ((apr_size_t)4 * 1024 * 1024)
 
@@ -82,6 +86,15 @@ pxr_db_status_t pxr_db_inside(pxr_db_t *db)
     return db->failed ? PXR_DB_FAILED : PXR_DB_OK;
 }
 
+/* When the thread is ended while it connects: AddressSanitizer has to be told that frames go. */
+static void forget_frames(void *data)
+{
+    (void)data;
+#ifdef __SANITIZE_ADDRESS__
+    __asan_handle_no_return();
+#endif
+}
+
 /* Opening a network connection can hang in ways that no descriptor tells of, so whoever releases
  * may end the thread here and nowhere else. */
 static pxr_db_status_t connect_releasable(pxr_db_t *db, const char *params, const char **error)
@@ -99,11 +112,13 @@ static pxr_db_status_t connect_releasable(pxr_db_t *db, const char *params, cons
     db->thread = pthread_self();
     pthread_mutex_unlock(&db->guard);
 
+    pthread_cleanup_push(forget_frames, NULL);
     if (db->engine->shared) {
         pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     }
     rv = apr_dbd_open_ex(db->driver, db->pool, params, &handle, error);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    pthread_cleanup_pop(0);
 
     pthread_mutex_lock(&db->guard);
     db->connecting = false;
@@ -152,6 +167,7 @@ static pxr_db_t *allocate(const pxr_db_settings_t *settings, pxr_db_role_t role)
         return NULL;
     }
     db->settings = *settings;
+    db->engine = pxr_db_engine(settings->driver);
     db->role = role;
     db->socket = -1;
     pthread_mutex_init(&db->guard, NULL);
@@ -179,11 +195,11 @@ pxr_db_status_t pxr_db_open(pxr_db_t **db, const pxr_db_settings_t *settings, px
     pxr_db_status_t status;
     int state;
 
-    *db = fresh;
+    /* Another thread may be waiting for it, to release it. */
+    __atomic_store_n(db, fresh, __ATOMIC_RELEASE);
     if (fresh == NULL) {
         return PXR_DB_FAILED;
     }
-    fresh->engine = pxr_db_engine(settings->driver);
     if (fresh->engine == NULL) {
         return pxr_db_fail(fresh, PXR_DB_FAILED, "no such driver");
     }
@@ -236,7 +252,7 @@ void pxr_db_release(pxr_db_t *db)
     atomic_store(&db->released, true);
     if (db->connecting) {
         pthread_cancel(db->thread);
-        db->connecting = false; /* never twice: the thread may be gone */
+        db->connecting = false; /* never twice: the thread may be gone by then */
     } else if (db->engine != NULL) {
         db->engine->release(db);
     }

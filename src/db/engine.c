@@ -33,6 +33,7 @@ typedef struct {
 static struct {
     int (*socket)(const void *);
     int (*set_verbosity)(void *, int);
+    void *(*set_notices)(void *, void (*)(void *, const char *), void *);
     option_t *(*parse)(const char *, char **);
     void (*free_options)(option_t *);
     void (*free_memory)(void *);
@@ -215,6 +216,7 @@ static const char *pgsql_check(apr_pool_t *p, const pxr_db_settings_t *settings)
     (void)p;
     if (!look_up(library, "PQsocket", &pq.socket) ||
         !look_up(library, "PQsetErrorVerbosity", &pq.set_verbosity) ||
+        !look_up(library, "PQsetNoticeProcessor", &pq.set_notices) ||
         !look_up(library, "PQconninfoParse", &pq.parse) ||
         !look_up(library, "PQconninfoFree", &pq.free_options) ||
         !look_up(library, "PQfreemem", &pq.free_memory)) {
@@ -292,6 +294,13 @@ static void pgsql_mask(const pxr_db_t *db, char *why)
     }
 }
 
+/* libpq prints what a server says beside the point to the error log otherwise. */
+static void be_silent(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
 static pxr_db_status_t pgsql_connected(pxr_db_t *db)
 {
     void *connection = apr_dbd_native_handle(db->driver, db->handle);
@@ -299,6 +308,7 @@ static pxr_db_status_t pgsql_connected(pxr_db_t *db)
     pxr_db_status_t status;
 
     pq.set_verbosity(connection, PQ_ERRORS_VERBOSE);
+    pq.set_notices(connection, be_silent, NULL);
     pthread_mutex_lock(&db->guard);
     /* A descriptor of our own: libpq closes its own whenever it likes, and its number would be
      * somebody else's then. */

@@ -17,15 +17,14 @@ static const pxr_statement_t pull_legs = {
     &pxr_db_legs, "SELECT rev, over, @keys, @columns FROM participant"
                   " WHERE (rev, @keys) > (%lld, @keyvalues) ORDER BY rev, @keys LIMIT 500"};
 
-/* `over` leads, so that only the indexes of what is alive are in this order. */
-#define ALIVE \
-    " WHERE over = 0 AND (over, @keys) > (%lld, @keyvalues) ORDER BY over, @keys LIMIT 500"
-static const pxr_statement_t alive_meetings = {
-    &pxr_db_meetings, "SELECT over, over, @keys, @columns FROM meeting" ALIVE};
-static const pxr_statement_t alive_shares = {
-    &pxr_db_shares, "SELECT over, over, @keys, @columns FROM hosting" ALIVE};
-static const pxr_statement_t alive_legs = {
-    &pxr_db_legs, "SELECT over, over, @keys, @columns FROM participant" ALIVE};
+/* In the order in which rows were entered, by a moment that does not change: rows that are read
+ * together lie together. */
+#define ALIVE(table, moment) \
+    "SELECT " moment ", over, @keys, @columns FROM " table " WHERE over = 0" \
+    " AND (" moment ", @keys) > (%lld, @keyvalues) ORDER BY " moment ", @keys LIMIT 500"
+static const pxr_statement_t alive_meetings = {&pxr_db_meetings, ALIVE("meeting", "created_at")};
+static const pxr_statement_t alive_shares = {&pxr_db_shares, ALIVE("hosting", "start_time")};
+static const pxr_statement_t alive_legs = {&pxr_db_legs, ALIVE("participant", "connected_at")};
 static const pxr_statement_t ended_meetings = {
     &pxr_db_meetings, "SELECT ended_at, over, @keys, @columns FROM meeting"
                       " WHERE over = 1 AND withdrawn = 0 AND ended_at > %lld"
@@ -118,7 +117,7 @@ pxr_db_status_t pxr_db_restore(pxr_db_t *db, pxr_time_t ended_since,
     if (status != PXR_DB_OK) {
         return status;
     }
-    status = walk_all(db, statements, 0, visitor);
+    status = walk_all(db, statements, INT64_MIN, visitor);
     if (status == PXR_DB_OK) {
         status = walk(db, &ended_meetings, &ended_since, INT64_MAX, visitor, &enough);
     }

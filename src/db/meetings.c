@@ -10,6 +10,8 @@
 
 #define ALIAS_ID 1
 #define ALIAS_NUMBER 2
+#define ROW_KNOWN 3
+#define ROW_WITHDRAWN 4
 
 static const pxr_field_t keys[] = {FIELD(workspace, workspace), FIELD(id, id)};
 static const pxr_field_t fields[] = {
@@ -66,9 +68,8 @@ static const pxr_statement_t change = {&pxr_db_meetings,
 static const pxr_statement_t enter = {&pxr_db_meetings,
                                       "INSERT INTO meeting (@columns, rev, over, @keys)"
                                       " VALUES (@values, %lld, %lld, @keyvalues)"};
-static const pxr_statement_t standing = {&pxr_db_meetings,
-                                         "SELECT withdrawn, over, ended_at FROM meeting"
-                                         " WHERE @match"};
+static const pxr_statement_t find_end = {&pxr_db_meetings, "SELECT ended_at FROM meeting"
+                                                           " WHERE @match AND over = 1"};
 static const pxr_statement_t forget = {&pxr_db_meetings,
                                        "DELETE FROM meeting WHERE @match AND withdrawn = 1"};
 static const pxr_statement_t forget_shares = {
@@ -79,8 +80,9 @@ static const pxr_statement_t withdraw = {
     &pxr_db_meetings, "UPDATE meeting SET withdrawn = 1, over = 1, state = %lld, rev = %lld,"
                       " ended_at = CASE WHEN ended_at = 0 THEN %lld ELSE ended_at END"
                       " WHERE @match AND join_key = %s"};
-static const pxr_statement_t find_aliases = {NULL, "SELECT alias, kind FROM alias"
-                                                   " WHERE workspace = %s AND alias IN (%s, %s)"};
+static const pxr_statement_t find_names = {
+    NULL, "SELECT alias, kind FROM alias WHERE workspace = %s AND alias IN (%s, %s)"
+          " UNION ALL SELECT id, 3 + withdrawn FROM meeting WHERE workspace = %s AND id = %s"};
 static const pxr_statement_t add_alias = {
     NULL, "INSERT INTO alias (kind, until, workspace, meeting, alias)"
           " VALUES (%lld, %lld, %s, %s, %s) ON CONFLICT (workspace, alias) DO NOTHING"};
@@ -100,9 +102,8 @@ static pxr_db_status_t run_about(pxr_db_t *db, const pxr_statement_t *statement,
     return pxr_db_run(db, statement, &args, rows);
 }
 
-/* PXR_DB_MISSING where there is no such row. */
-static pxr_db_status_t find_standing(pxr_db_t *db, const char *workspace, const char *id,
-                                     bool *withdrawn, pxr_time_t *ended_at)
+pxr_db_status_t pxr_db_meeting_end(pxr_db_t *db, const char *workspace, const char *id,
+                                   pxr_time_t *ended_at)
 {
     pxr_args_t args = {.count = 0};
     apr_dbd_results_t *results;
@@ -110,29 +111,16 @@ static pxr_db_status_t find_standing(pxr_db_t *db, const char *workspace, const 
     apr_pool_t *pool;
     pxr_db_status_t status;
 
+    *ended_at = 0;
     apr_pool_create(&pool, db->pool);
     pxr_db_arg_text(&args, workspace);
     pxr_db_arg_text(&args, id);
-    status = pxr_db_select(db, pool, &standing, &args, &results);
-    if (status == PXR_DB_OK && !pxr_db_next(db, pool, results, &row)) {
-        status = PXR_DB_MISSING;
-    } else if (status == PXR_DB_OK) {
-        *withdrawn = pxr_db_number(db, row, 0) != 0;
-        *ended_at = pxr_db_number(db, row, 1) != 0 ? pxr_db_number(db, row, 2) : 0;
+    status = pxr_db_select(db, pool, &find_end, &args, &results);
+    if (status == PXR_DB_OK && pxr_db_next(db, pool, results, &row)) {
+        *ended_at = pxr_db_number(db, row, 0);
     }
     apr_pool_destroy(pool);
     return status;
-}
-
-pxr_db_status_t pxr_db_meeting_end(pxr_db_t *db, const char *workspace, const char *id,
-                                   pxr_time_t *ended_at)
-{
-    bool withdrawn;
-    pxr_db_status_t status;
-
-    *ended_at = 0;
-    status = find_standing(db, workspace, id, &withdrawn, ended_at);
-    return status == PXR_DB_MISSING ? PXR_DB_OK : status;
 }
 
 pxr_db_status_t pxr_db_read_meeting(pxr_db_t *db, const char *workspace, const char *id,
@@ -195,8 +183,8 @@ static pxr_db_status_t put_row(pxr_db_t *db, const pxr_statement_t *statement,
 }
 
 /* EXISTS and INVALID as pxr_db_create(). */
-static pxr_db_status_t check_aliases(pxr_db_t *db, const pxr_meeting_record_t *record,
-                                     bool *is_number)
+static pxr_db_status_t check_names(pxr_db_t *db, const pxr_meeting_record_t *record,
+                                   bool *is_number, bool *withdrawn)
 {
     pxr_args_t args = {.count = 0};
     apr_dbd_results_t *results;
@@ -204,17 +192,22 @@ static pxr_db_status_t check_aliases(pxr_db_t *db, const pxr_meeting_record_t *r
     apr_pool_t *pool;
     pxr_db_status_t status;
     bool id_taken = false;
-    bool number_taken = false;
+    bool number_taken = strcmp(record->id, record->number) == 0;
 
     apr_pool_create(&pool, db->pool);
     pxr_db_arg_text(&args, record->workspace);
     pxr_db_arg_text(&args, record->id);
     pxr_db_arg_text(&args, record->number[0] != '\0' ? record->number : record->id);
-    status = pxr_db_select(db, pool, &find_aliases, &args, &results);
+    pxr_db_arg_text(&args, record->workspace);
+    pxr_db_arg_text(&args, record->id);
+    status = pxr_db_select(db, pool, &find_names, &args, &results);
     while (status == PXR_DB_OK && pxr_db_next(db, pool, results, &row)) {
-        if (strcmp(pxr_db_text(db, row, 0), record->id) == 0) {
+        int64_t kind = pxr_db_number(db, row, 1);
+        if (kind == ROW_WITHDRAWN) {
+            *withdrawn = true;
+        } else if (kind == ROW_KNOWN || strcmp(pxr_db_text(db, row, 0), record->id) == 0) {
             id_taken = true;
-            *is_number = pxr_db_number(db, row, 1) == ALIAS_NUMBER;
+            *is_number = *is_number || kind == ALIAS_NUMBER;
         } else {
             number_taken = true;
         }
@@ -223,7 +216,6 @@ static pxr_db_status_t check_aliases(pxr_db_t *db, const pxr_meeting_record_t *r
     if (status != PXR_DB_OK) {
         return status;
     }
-    number_taken = number_taken || strcmp(record->id, record->number) == 0;
     return id_taken ? PXR_DB_EXISTS : number_taken ? PXR_DB_INVALID : PXR_DB_OK;
 }
 
@@ -242,21 +234,15 @@ static pxr_db_status_t forget_withdrawn(pxr_db_t *db, const pxr_meeting_record_t
 pxr_db_status_t pxr_db_create(pxr_db_t *db, const pxr_meeting_record_t *record, bool *is_number)
 {
     pxr_db_status_t status = pxr_db_inside(db);
-    pxr_time_t ended_at;
     bool withdrawn = false;
 
     *is_number = false;
-    apr_pool_clear(db->scratch);
     if (status == PXR_DB_OK) {
-        status = check_aliases(db, record, is_number);
+        apr_pool_clear(db->scratch);
+        status = check_names(db, record, is_number, &withdrawn);
     }
-    if (status == PXR_DB_OK) {
-        status = find_standing(db, record->workspace, record->id, &withdrawn, &ended_at);
-        if (status == PXR_DB_OK) {
-            status = withdrawn ? forget_withdrawn(db, record) : PXR_DB_EXISTS;
-        } else if (status == PXR_DB_MISSING) {
-            status = PXR_DB_OK;
-        }
+    if (status == PXR_DB_OK && withdrawn) {
+        status = forget_withdrawn(db, record);
     }
     if (status == PXR_DB_OK) {
         status = put_row(db, &enter, record, NULL);

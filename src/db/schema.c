@@ -30,7 +30,7 @@ static const char *const version_1[] = {
     " creator_name @text, discussion_id @text, discussion_name @text, discussion_type @text,"
     " PRIMARY KEY (workspace, id))",
     "CREATE INDEX meeting_rev ON meeting (rev, workspace, id)",
-    "CREATE INDEX meeting_alive ON meeting (over, workspace, id) WHERE over = 0",
+    "CREATE INDEX meeting_alive ON meeting (created_at, workspace, id) WHERE over = 0",
     "CREATE INDEX meeting_ended ON meeting (ended_at, workspace, id)"
     " WHERE over = 1 AND withdrawn = 0",
     "CREATE INDEX meeting_history ON meeting (workspace, ended_at, id)"
@@ -42,7 +42,7 @@ static const char *const version_1[] = {
     " order_source @int, order_seq @int, order_time @int, order_run @int,"
     " PRIMARY KEY (workspace, meeting, node, scope))",
     "CREATE INDEX hosting_rev ON hosting (rev, workspace, meeting, node, scope)",
-    "CREATE INDEX hosting_alive ON hosting (over, workspace, meeting, node, scope)"
+    "CREATE INDEX hosting_alive ON hosting (start_time, workspace, meeting, node, scope)"
     " WHERE over = 0",
     "CREATE TABLE participant (workspace @text, meeting @text, uuid @text, rev @int, over @int,"
     " node @text, scope @int, name @text, protocol @text, closed @int, present @int,"
@@ -52,7 +52,7 @@ static const char *const version_1[] = {
     " order_source @int, order_seq @int, order_time @int, order_run @int, joined_seq @int,"
     " joined_run @int, PRIMARY KEY (workspace, meeting, uuid))",
     "CREATE INDEX participant_rev ON participant (rev, workspace, meeting, uuid)",
-    "CREATE INDEX participant_alive ON participant (over, workspace, meeting, uuid)"
+    "CREATE INDEX participant_alive ON participant (connected_at, workspace, meeting, uuid)"
     " WHERE over = 0",
     NULL};
 
@@ -77,7 +77,7 @@ static pxr_db_status_t read_version(pxr_db_t *db, int64_t *version)
     }
     if (status == PXR_DB_OK && *version > VERSION) {
         status = pxr_db_fail(db, PXR_DB_NEWER,
-                             "the database was written by a later version of the module");
+                             "the database was written by a newer version of the module");
     }
     return status;
 }

@@ -110,8 +110,9 @@ pxr_db_status_t pxr_db_begin(pxr_db_t *db, pxr_db_head_t *head)
     pxr_time_t called = pxr_time_now();
     pxr_db_status_t status;
 
-    if (db->inside) {
-        return pxr_db_fail(db, PXR_DB_FAILED, "there is a transaction already");
+    if (db->inside || db->role != PXR_DB_KEEPER) {
+        return pxr_db_fail(db, PXR_DB_FAILED,
+                           db->inside ? "there is a transaction already" : "readers do not write");
     }
     status = pxr_db_simple(db, db->engine->begin, NULL, 0);
     if (status != PXR_DB_OK) {

@@ -267,7 +267,7 @@ static bool read_states(const char *text, pxr_list_query_t *query)
     return true;
 }
 
-static bool read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out)
+bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out)
 {
     size_t len = strlen(text);
 
@@ -310,13 +310,13 @@ static const char *read_list_query(request_rec *r, pxr_list_query_t *query, char
     }
     query->room_id = fields[ROOM].len > 0 ? room : NULL;
     if (fields[LIMIT].present) {
-        if (!read_count(limit, 1, PXR_LIST_LIMIT_MAX, &number)) {
+        if (!pxr_read_count(limit, 1, PXR_LIST_LIMIT_MAX, &number)) {
             return "limit must be a whole number from 1 to 1000";
         }
         query->limit = (size_t)number;
     }
     if (fields[AFTER].present && fields[AFTER].len > 0) {
-        if (!read_count(after, 1, APR_INT64_MAX, &number)) {
+        if (!pxr_read_count(after, 1, APR_INT64_MAX, &number)) {
             return "after must be the value of next of the page before";
         }
         query->before = number;
@@ -474,6 +474,10 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call)
 {
     const char *rest = call->rest;
 
+    if (rest != NULL && strncmp(rest, "history", 7) == 0 &&
+        rest[7 + strspn(rest + 7, "/")] == '\0') {
+        return pxr_handle_history(r, call);
+    }
     if (rest == NULL || strncmp(rest, "meetings", 8) != 0 || (rest[8] != '\0' && rest[8] != '/')) {
         return pxr_reply_problem(r, HTTP_NOT_FOUND, "there is nothing at this address");
     }

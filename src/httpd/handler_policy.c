@@ -78,6 +78,22 @@ static int breakout(request_rec *r, const pxr_call_t *call, const pxr_found_t *f
     return admit(r, call, buf.data, buf.len);
 }
 
+/* Somebody is coming, which holds the end of a meeting that is empty; but that may be on its way to
+ * the database already, or be decided by another machine: then who comes now is too late. */
+static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const pxr_alias_t *alias,
+                      pxr_time_t now)
+{
+    pxr_found_t after;
+
+    pxr_store_note_join(call->store, found->ref, now);
+    if (!found->draining || !pxr_store_await_round(call->store, PXR_END_WAIT)) {
+        return true;
+    }
+    return pxr_store_find(call->store, call->workspace->number, false, alias->user,
+                          alias->user_len, pxr_time_now(), &after, NULL, 0) != PXR_OK ||
+           after.verdict != PXR_ENDED;
+}
+
 static int service_configuration(request_rec *r, const pxr_call_t *call)
 {
     const pxr_workspace_t *w = call->workspace;
@@ -103,8 +119,8 @@ static int service_configuration(request_rec *r, const pxr_call_t *call)
     if (request.breakout[0] != '\0') {
         return breakout(r, call, &found, request.breakout, answer);
     }
-    if (request.joins) {
-        pxr_store_note_join(call->store, found.ref, now);
+    if (request.joins && !note_join(call, &found, &alias, now)) {
+        return reject(r, call, reason_of(PXR_ENDED));
     }
     return admit(r, call, answer, found.answer_len);
 }

@@ -27,7 +27,7 @@ static void fill_database(apr_pool_t *pool, const pxr_call_t *call, pxr_time_t n
     page->driver = pxr_database()->driver;
     if (pxr_store_kept(call->store) != PXR_KEEP_NOTHING) {
         state = pxr_keeper_state(health, now);
-        page->error = health->why;
+        page->error = state == PXR_KEEPER_HANGING ? "it does not answer" : health->why;
         page->since = state == PXR_KEEPER_HANGING ? health->busy_since : health->since;
         page->last_commit_at = health->commit_at;
         page->unwritten = pxr_store_unsaved(call->store);
@@ -35,8 +35,8 @@ static void fill_database(apr_pool_t *pool, const pxr_call_t *call, pxr_time_t n
         page->refused = health->refused;
         page->revision = health->revision;
         page->clock_ahead = health->clock_ahead;
-        page->machines =
-            pxr_store_kept(call->store) == PXR_KEEP_SHARED ? health->machines : 0;
+        page->shared = pxr_store_kept(call->store) == PXR_KEEP_SHARED;
+        page->machines = health->machines;
     } else {
         page->error = "";
     }

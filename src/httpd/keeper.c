@@ -21,6 +21,8 @@ static pxr_keeper_t *keeper;
 static apr_thread_t *thread;
 static bool stopping;
 static bool finished;
+/* Whoever ends a call that hangs must find the connection still there. */
+static pthread_mutex_t connection = PTHREAD_MUTEX_INITIALIZER;
 
 static bool is_stopping(void)
 {
@@ -61,10 +63,12 @@ static void tell(pxr_keeper_t *k, bool busy)
 
 static void hang_up(pxr_keeper_t *k)
 {
-    pxr_db_t *db = k->db;
+    pxr_db_t *db;
 
-    /* pxr_keeper_stop() may be looking at it. */
+    pthread_mutex_lock(&connection);
+    db = k->db;
     __atomic_store_n(&k->db, NULL, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&connection);
     k->connected = false;
     if (db != NULL) {
         pxr_db_close(db);
@@ -80,6 +84,10 @@ static void set_aside(pxr_keeper_t *k)
                      "the database is damaged (%s): it was moved to '%s', a new one is begun and "
                      "filled with what is known",
                      k->health.why, name);
+        /* The next one is no surprise. */
+        pxr_store_keep_state(pxr_store(), &k->state);
+        k->state.epoch[0] = '\0';
+        pxr_store_keep_note(pxr_store(), &k->state);
     }
 }
 
@@ -208,6 +216,20 @@ void pxr_keeper_start(apr_pool_t *pool, server_rec *s)
     }
 }
 
+/* False where there is no connection. */
+static bool release(void)
+{
+    pxr_db_t *db;
+
+    pthread_mutex_lock(&connection);
+    db = __atomic_load_n(&keeper->db, __ATOMIC_ACQUIRE);
+    if (db != NULL) {
+        pxr_db_release(db);
+    }
+    pthread_mutex_unlock(&connection);
+    return db != NULL;
+}
+
 void pxr_keeper_stop(void)
 {
     apr_status_t result;
@@ -219,9 +241,7 @@ void pxr_keeper_stop(void)
     __atomic_store_n(&stopping, true, __ATOMIC_RELEASE);
     pxr_store_ring(pxr_store());
     while (!__atomic_load_n(&finished, __ATOMIC_ACQUIRE)) {
-        pxr_db_t *db = __atomic_load_n(&keeper->db, __ATOMIC_ACQUIRE);
-        if (waited >= FAREWELL && db != NULL) {
-            pxr_db_release(db);
+        if (waited >= FAREWELL && release()) {
             break;
         }
         apr_sleep(FAREWELL_STEP / 5);
@@ -251,23 +271,21 @@ static int fill(void *data)
     }
     if (status == PXR_DB_OK) {
         become(k, PXR_KEEPER_OK, "");
+        k->health.synced_at = pxr_time_now();
     } else {
         fail(k, status);
     }
     hang_up(k);
     tell(k, false);
-    return status == PXR_DB_OK ? PXR_OK : status == PXR_DB_NEWER ? PXR_INVALID : PXR_MISSING;
+    return status == PXR_DB_OK ? PXR_OK : PXR_MISSING;
 }
 
-int pxr_keeper_fill_at_start(server_rec *s)
+void pxr_keeper_fill_at_start(server_rec *s)
 {
-    pxr_status_t status = pxr_run_as_user(s, fill, s);
-
-    if (status == PXR_BROKEN) {
+    if (pxr_run_as_user(s, fill, s) == PXR_BROKEN) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "the database did not answer in time; what it holds is filled in later");
     }
-    return status != PXR_INVALID;
 }
 
 pxr_keeper_state_t pxr_keeper_state(const pxr_keep_health_t *health, pxr_time_t now)

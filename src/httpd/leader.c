@@ -72,8 +72,8 @@ static void report_repairs(leader_t *leader)
     pxr_store_news(pxr_store(), &repairs, &resets);
     if (resets > 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, leader->server,
-                     "the working set was damaged beyond repair and had to be emptied: running "
-                     "meetings are forgotten");
+                     "the working set was damaged beyond repair and had to be emptied: what the "
+                     "database has not got of its meetings is lost");
     } else if (repairs > 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
                      "a process died while it changed the working set: its change was completed or "

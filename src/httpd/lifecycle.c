@@ -195,7 +195,10 @@ static int make_ready(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
         return 1;
     }
     set_keep(s, pxr_is_reload());
-    return pxr_store_kept(&store) == PXR_KEEP_NOTHING || pxr_keeper_fill_at_start(s);
+    if (pxr_store_kept(&store) != PXR_KEEP_NOTHING) {
+        pxr_keeper_fill_at_start(s);
+    }
+    return 1;
 }
 
 /* At a reload a failure would end the whole server, Rocket.Chat's proxy included. */
@@ -236,6 +239,7 @@ void pxr_child_init(apr_pool_t *pchild, server_rec *s)
     pxr_json_init();
     pxr_event_log_child_init();
     if (store_is_open) {
+        pxr_history_start(pchild);
         pxr_leader_start(pchild, s);
     }
 }
@@ -243,6 +247,10 @@ void pxr_child_init(apr_pool_t *pchild, server_rec *s)
 void pxr_child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
-    (void)graceful;
     pxr_leader_yield();
+    pxr_history_stopping(graceful);
+    if (!graceful && store_is_open) {
+        /* Who waits for the database would hold up the stop of the whole server. */
+        pxr_store_stop_waiting(&store);
+    }
 }

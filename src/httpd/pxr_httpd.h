@@ -209,9 +209,9 @@ void pxr_keeper_start(apr_pool_t *pool, server_rec *s);
 /* Lets it write what is left and waits for its end, which a database that hangs does not put
  * off. */
 void pxr_keeper_stop(void);
-/* At start: makes or upgrades the database and fills the working set from it. False where the
- * server must not start. */
-int pxr_keeper_fill_at_start(server_rec *s);
+/* At start: makes or upgrades the database and fills the working set from it, as far as that is
+ * possible: what cannot be done now is done later, because httpd has other things to do as well. */
+void pxr_keeper_fill_at_start(server_rec *s);
 pxr_keeper_state_t pxr_keeper_state(const pxr_keep_health_t *health, pxr_time_t now);
 
 /* claim.c */
@@ -237,8 +237,18 @@ pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
+/* handler_history.c, below the API. */
+int pxr_handle_history(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
 int pxr_handle_status(request_rec *r, const pxr_call_t *call);
+
+/* handler_api.c: a whole number in these bounds, of digits only. */
+bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out);
+
+/* history_thread.c: threads that read the history end with their process, however the database
+ * hangs. */
+void pxr_history_start(apr_pool_t *pchild);
+void pxr_history_stopping(int graceful);
 
 /* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
  * belongs to the request and has a NUL behind it. */

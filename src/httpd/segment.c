@@ -125,6 +125,12 @@ static int examine(void *data)
     return (int)pxr_store_resume(store, pxr_time_now());
 }
 
+/* Where a new one is filled from the database nothing is lost. */
+static int level_of_replacement(void)
+{
+    return strcmp(pxr_database()->driver, PXR_DB_NONE) == 0 ? APLOG_WARNING : APLOG_NOTICE;
+}
+
 /* NULL where a former server's memory may be gone on with, else why not. *level is how bad that
  * is. */
 static const char *why_unfit(server_rec *s, pxr_memory_t *memory, const struct stat *info,
@@ -151,7 +157,7 @@ static const char *why_unfit(server_rec *s, pxr_memory_t *memory, const struct s
     if (sizes.meetings != pxr_global.sizes.meetings ||
         sizes.participants != pxr_global.sizes.participants) {
         pxr_store_health(store, &health);
-        *level = health.meetings.used == 0 ? APLOG_NOTICE : APLOG_WARNING;
+        *level = health.meetings.used == 0 ? APLOG_NOTICE : level_of_replacement();
         return PXR_D_MEETINGS " or " PXR_D_PARTICIPANTS " has changed";
     }
     switch (pxr_run_as_user(s, examine, store)) {
@@ -222,8 +228,8 @@ static outcome_t take_over(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, p
     }
     ap_log_error(
         APLOG_MARK, level, 0, s,
-        "shared memory '%s' of a former server is replaced and its meetings are forgotten: "
-        "%s",
+        "shared memory '%s' of a former server is replaced: %s; what the database has not got of its "
+        "meetings is lost",
         path, why);
     unlink(path);
     let_go(memory);
@@ -326,9 +332,8 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
 
     if (!open_store(memory, store)) {
         /* Children of the former generation go on with the old one, so it stays mapped. */
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     "the working set of the former module has another layout: a new one is begun, "
-                     "and running meetings are forgotten");
+        ap_log_error(APLOG_MARK, level_of_replacement(), 0, s,
+                     "the working set of the former module has another layout: a new one is begun");
         unlink(path_of_memory(p));
         close(memory->fd);
         return pxr_memory_open(s, p, memory, store);

@@ -3,41 +3,9 @@
 
 #include "json_internal.h"
 
-static json_t *text_or_null(const char *text)
-{
-    return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
-}
-
-static json_t *time_or_null(pxr_time_t when)
-{
-    char text[PXR_TIME_TEXT];
-
-    if (when == 0) {
-        return json_null();
-    }
-    pxr_time_format(when, text);
-    return json_string(text);
-}
-
 static json_t *flag(bool value)
 {
     return json_boolean(value);
-}
-
-/* An object of texts, or null where its id is absent. */
-static json_t *named(const pxr_details_t *details, pxr_detail_t id, const char *const *keys,
-                     size_t count)
-{
-    json_t *object;
-
-    if (details->len[id] == 0) {
-        return json_null();
-    }
-    object = json_object();
-    for (size_t i = 0; i < count; i++) {
-        json_object_set_new(object, keys[i], text_or_null(details->text[(size_t)id + i]));
-    }
-    return object;
 }
 
 static json_t *people(const pxr_view_t *view)
@@ -50,8 +18,8 @@ static json_t *people(const pxr_view_t *view)
         json_object_set_new(entry, "id", json_string(person->id));
         json_object_set_new(entry, "name", json_string(person->name));
         json_object_set_new(entry, "role", json_string(pxr_role_name(person->role)));
-        json_object_set_new(entry, "protocol", text_or_null(person->protocol));
-        json_object_set_new(entry, "connected_at", time_or_null(person->connected_at));
+        json_object_set_new(entry, "protocol", pxr_json_text(person->protocol));
+        json_object_set_new(entry, "connected_at", pxr_json_time(person->connected_at));
         json_object_set_new(entry, "quality", json_string(pxr_quality_name(person->quality)));
         json_array_append_new(list, entry);
     }
@@ -80,8 +48,8 @@ static json_t *nodes(const pxr_view_t *view)
             continue;
         }
         entry = json_object();
-        json_object_set_new(entry, "address", text_or_null(share->node));
-        json_object_set_new(entry, "last_event_at", time_or_null(last));
+        json_object_set_new(entry, "address", pxr_json_text(share->node));
+        json_object_set_new(entry, "last_event_at", pxr_json_time(last));
         json_object_set_new(entry, "ended", flag(ended));
         json_array_append_new(list, entry);
     }
@@ -90,8 +58,6 @@ static json_t *nodes(const pxr_view_t *view)
 
 static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
 {
-    static const char *const room_keys[] = {"id", "name", "type"};
-    static const char *const creator_keys[] = {"id", "username", "name"};
     const pxr_meeting_t *life = &view->life;
     json_t *json = json_object();
     char url[PXR_KEY_MAX + 2048];
@@ -101,28 +67,26 @@ static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
     pxr_buf_puts(&buf, join_url);
     pxr_buf_puts(&buf, view->join_key);
     json_object_set_new(json, "id", json_string(view->id));
-    json_object_set_new(json, "title", text_or_null(view->details.text[PXR_TITLE]));
+    json_object_set_new(json, "title", pxr_json_text(view->details.text[PXR_TITLE]));
     json_object_set_new(json, "state", json_string(pxr_meeting_state_name(life->state)));
     json_object_set_new(json, "closed", flag(life->closed));
     json_object_set_new(json, "inferred", flag(life->inferred));
-    json_object_set_new(json, "numeric_alias", text_or_null(view->number));
+    json_object_set_new(json, "numeric_alias", pxr_json_text(view->number));
     json_object_set_new(json, "aliases", json_array());
-    json_object_set_new(json, "room", named(&view->details, PXR_ROOM_ID, room_keys, 3));
-    json_object_set_new(json, "creator", named(&view->details, PXR_CREATOR_ID, creator_keys, 3));
-    json_object_set_new(json, "discussion", named(&view->details, PXR_DISCUSSION_ID, room_keys, 3));
+    pxr_json_set_details(json, &view->details);
     if (whole) {
         json_t *pins = json_object();
-        json_object_set_new(pins, "host", text_or_null(view->host_pin));
-        json_object_set_new(pins, "guest", text_or_null(view->guest_pin));
+        json_object_set_new(pins, "host", pxr_json_text(view->host_pin));
+        json_object_set_new(pins, "guest", pxr_json_text(view->guest_pin));
         json_object_set_new(json, "pins", pins);
     }
     json_object_set_new(json, "join_url", json_string(url));
-    json_object_set_new(json, "created_at", time_or_null(life->created_at));
-    json_object_set_new(json, "not_before", time_or_null(life->not_before));
-    json_object_set_new(json, "not_after", time_or_null(life->not_after));
-    json_object_set_new(json, "started_at", time_or_null(life->started_at));
-    json_object_set_new(json, "ended_at", time_or_null(life->ended_at));
-    json_object_set_new(json, "expires_at", time_or_null(life->expires_at));
+    json_object_set_new(json, "created_at", pxr_json_time(life->created_at));
+    json_object_set_new(json, "not_before", pxr_json_time(life->not_before));
+    json_object_set_new(json, "not_after", pxr_json_time(life->not_after));
+    json_object_set_new(json, "started_at", pxr_json_time(life->started_at));
+    json_object_set_new(json, "ended_at", pxr_json_time(life->ended_at));
+    json_object_set_new(json, "expires_at", pxr_json_time(life->expires_at));
     json_object_set_new(json, "participant_count", json_integer((json_int_t)view->people_count));
     if (whole) {
         json_object_set_new(json, "participants", people(view));
@@ -173,7 +137,7 @@ char *pxr_json_list_end(pxr_json_list_t *list, const char *next)
     json_t *json = json_object();
 
     json_object_set_new(json, "meetings", list->meetings);
-    json_object_set_new(json, "next", text_or_null(next));
+    json_object_set_new(json, "next", pxr_json_text(next));
     free(list);
     return dump(json);
 }
@@ -201,10 +165,10 @@ static json_t *node_status(const pxr_node_t *node)
     const pxr_publisher_t *p = &node->publisher;
     json_t *json = json_object();
 
-    json_object_set_new(json, "address", text_or_null(node->node));
-    json_object_set_new(json, "user", text_or_null(node->user));
-    json_object_set_new(json, "last_event_at", time_or_null(p->last_at));
-    json_object_set_new(json, "running_since", time_or_null(p->run));
+    json_object_set_new(json, "address", pxr_json_text(node->node));
+    json_object_set_new(json, "user", pxr_json_text(node->user));
+    json_object_set_new(json, "last_event_at", pxr_json_time(p->last_at));
+    json_object_set_new(json, "running_since", pxr_json_time(p->run));
     json_object_set_new(json, "events", json_integer((json_int_t)p->events));
     json_object_set_new(json, "duplicates", json_integer((json_int_t)p->duplicates));
     json_object_set_new(json, "missing", json_integer((json_int_t)p->missing));
@@ -217,17 +181,17 @@ static json_t *database_status(const pxr_database_page_t *page)
 
     json_object_set_new(json, "driver", json_string(page->driver));
     json_object_set_new(json, "state", json_string(page->state));
-    json_object_set_new(json, "since", time_or_null(page->since));
+    json_object_set_new(json, "since", pxr_json_time(page->since));
     if (page->error[0] != '\0') {
         json_object_set_new(json, "error", json_string(page->error));
     }
-    json_object_set_new(json, "last_commit_at", time_or_null(page->last_commit_at));
+    json_object_set_new(json, "last_commit_at", pxr_json_time(page->last_commit_at));
     json_object_set_new(json, "unwritten", json_integer(page->unwritten));
     json_object_set_new(json, "not_loaded", json_integer(page->not_loaded));
     json_object_set_new(json, "refused", json_integer(page->refused));
     json_object_set_new(json, "lost", json_integer((json_int_t)page->lost));
     json_object_set_new(json, "revision", json_integer(page->revision));
-    if (page->machines > 0) {
+    if (page->shared) {
         json_object_set_new(json, "machines", json_integer(page->machines));
         json_object_set_new(json, "clock_ahead_seconds",
                             json_integer(page->clock_ahead / PXR_SECOND));
@@ -251,8 +215,8 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
                                         : "ok"));
     json_object_set_new(json, "version", json_string(page->version));
     json_object_set_new(json, "server", json_string(page->server));
-    json_object_set_new(json, "now", time_or_null(page->now));
-    json_object_set_new(json, "running_since", time_or_null(page->started_at));
+    json_object_set_new(json, "now", pxr_json_time(page->now));
+    json_object_set_new(json, "running_since", pxr_json_time(page->started_at));
     json_object_set_new(json, "site_url", json_string(page->site_url));
     json_object_set_new(json, "base_url", json_string(page->base_url));
     json_object_set_new(json, "join_url", json_string(page->join_url));

@@ -20,4 +20,10 @@ void pxr_mend(char *text, size_t len);
 /* Writes the path of the innermost member that holds byte `at`, such as `room.id`. */
 void pxr_member_at(const char *text, size_t len, size_t at, pxr_buf_t *out);
 
+/* members.c: what several answers have. NULL and "" are null, like 0 for times. */
+json_t *pxr_json_text(const char *text);
+json_t *pxr_json_time(pxr_time_t when);
+/* room, creator and discussion. */
+void pxr_json_set_details(json_t *json, const pxr_details_t *details);
+
 #endif

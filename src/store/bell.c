@@ -60,6 +60,7 @@ void pxr_store_wake(const pxr_store_t *store)
 void pxr_store_round_begins(const pxr_store_t *store)
 {
     atomic_fetch_add(&store->segment->rounds_begun, 1);
+    atomic_store(&store->segment->round_began, pxr_steady_time());
 }
 
 void pxr_store_round_ends(const pxr_store_t *store, bool pulled)
@@ -71,8 +72,28 @@ void pxr_store_round_ends(const pxr_store_t *store, bool pulled)
         atomic_store(&s->pulls_done, round);
     }
     atomic_store(&s->rounds_done, round);
+    atomic_store(&s->round_began, 0);
     wake(&s->rounds_done);
 }
+
+/* Of this process, which is about to exit. */
+static _Atomic(bool) waiting_is_over;
+
+void pxr_store_stop_waiting(const pxr_store_t *store)
+{
+    atomic_store(&waiting_is_over, true);
+    wake(&store->segment->rounds_done);
+}
+
+bool pxr_waiting_is_over(void)
+{
+    return atomic_load(&waiting_is_over);
+}
+
+/* After so long without a round nothing is known of the database. */
+#define IN_TOUCH (2 * PXR_SECOND)
+/* A round that lasts longer is an unusual one. */
+#define SLOW (PXR_SECOND / 10)
 
 /* Whether the keeper has been able to ask the database lately. */
 static bool is_in_touch(const pxr_store_t *store, pxr_time_t now)
@@ -80,17 +101,30 @@ static bool is_in_touch(const pxr_store_t *store, pxr_time_t now)
     pxr_keep_health_t health;
 
     pxr_store_keep_health(store, &health);
-    return health.state == PXR_KEEPER_OK && health.synced_at + PXR_SECOND > now;
+    return health.state == PXR_KEEPER_OK && health.synced_at + IN_TOUCH > now;
+}
+
+/* The database takes its time: perhaps it hangs, and nobody should wait to find out. */
+static bool is_slow(const pxr_store_t *store)
+{
+    int64_t began = atomic_load(&store->segment->round_began);
+
+    return began != 0 && began + SLOW < pxr_steady_time();
 }
 
 bool pxr_store_await_others(const pxr_store_t *store, int64_t wait)
+{
+    return store->segment->kept == PXR_KEEP_SHARED && pxr_store_await_round(store, wait);
+}
+
+bool pxr_store_await_round(const pxr_store_t *store, int64_t wait)
 {
     pxr_segment_t *s = store->segment;
     int64_t until = pxr_steady_time() + wait;
     /* A round that is under way may have looked before this was called. */
     uint32_t wanted = atomic_load(&s->rounds_begun) + 1;
 
-    if (s->kept != PXR_KEEP_SHARED || !is_in_touch(store, pxr_time_now())) {
+    if (!pxr_is_kept(store) || !is_in_touch(store, pxr_time_now()) || is_slow(store)) {
         return false;
     }
     pxr_store_ring(store);
@@ -100,7 +134,7 @@ bool pxr_store_await_others(const pxr_store_t *store, int64_t wait)
         if (has_reached(atomic_load(&s->pulls_done), wanted)) {
             return true;
         }
-        if (has_reached(done, wanted) || left <= 0) {
+        if (has_reached(done, wanted) || left <= 0 || pxr_waiting_is_over()) {
             return false;
         }
         pxr_word_wait(&s->rounds_done, done, left);
@@ -111,6 +145,5 @@ bool pxr_store_knows_all(const pxr_store_t *store, pxr_time_t now)
 {
     const pxr_segment_t *s = store->segment;
 
-    return s->kept == PXR_KEEP_NOTHING ||
-           (s->mark.complete && (s->kept == PXR_KEEP_ALONE || is_in_touch(store, now)));
+    return s->kept == PXR_KEEP_NOTHING || (s->mark.complete && is_in_touch(store, now));
 }

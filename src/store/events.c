@@ -143,9 +143,7 @@ static void put_speaker(pxr_tx_t *tx, speaker_t *speaker, uint32_t workspace, co
                sizeof(speaker->publisher));
 }
 
-/* A leg for which there is no record must not end the meeting over the head of its person: for as
- * long as a leg may be silent the meeting's counts prove nothing. */
-static void note_crowd(const pxr_store_t *store, uint32_t slot_link, pxr_time_t now)
+void pxr_slot_note_crowd(const pxr_store_t *store, uint32_t slot_link, pxr_time_t now)
 {
     pxr_slot_t *slot = pxr_slot(store, slot_link);
     pxr_meeting_t life = slot->life;
@@ -183,8 +181,10 @@ static pxr_status_t find_leg(const pxr_store_t *store, uint32_t workspace, const
     pxr_status_t status = PXR_OK;
 
     stage->leg = pxr_leg_find_in(store, stage->slot, event->uuid);
-    /* What was here before and is elsewhere now has only left a trace here. */
-    elsewhere = elsewhere && (stage->leg == 0 || pxr_leg_slot(store, known)->leg.attached);
+    /* What was here before and is elsewhere now has only left a trace here. A farewell of what is
+     * nowhere may come before its arrival is heard of. */
+    elsewhere = elsewhere && (pxr_leg_slot(store, known)->leg.attached ||
+                              (stage->leg == 0 && event->kind != PXR_EVENT_DISCONNECTED));
     if (elsewhere) {
         status = leave_other(store, known, event, order, slot, now);
     }
@@ -272,7 +272,7 @@ static pxr_status_t apply_locked(const pxr_store_t *store, uint32_t workspace, c
                          : PXR_OK;
     if (stored == PXR_FULL) {
         if (event->kind != PXR_EVENT_DISCONNECTED) {
-            note_crowd(store, stage.slot, now);
+            pxr_slot_note_crowd(store, stage.slot, now);
         }
         return PXR_FULL;
     }

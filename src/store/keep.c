@@ -133,6 +133,22 @@ void pxr_store_saved(const pxr_store_t *store, const pxr_change_t *change)
     stamps_t all = stamps_of(store, change->table);
 
     __atomic_store_n(&all.stamps[change->link - 1].saved, change->version, __ATOMIC_RELEASE);
+    if (change->table == PXR_TABLE_MEETINGS) {
+        pxr_slot_t *slot = pxr_slot(store, change->link);
+        slot->join_saved = slot->join_copied;
+    }
+}
+
+static bool is_in_use(const pxr_store_t *store, pxr_table_t table, uint32_t link)
+{
+    switch (table) {
+    case PXR_TABLE_MEETINGS:
+        return pxr_slot(store, link)->state != SLOT_FREE;
+    case PXR_TABLE_SHARES:
+        return pxr_share_slot(store, link)->taken != 0;
+    default:
+        return pxr_leg_slot(store, link)->taken != 0;
+    }
 }
 
 pxr_status_t pxr_store_unsave(const pxr_store_t *store)
@@ -145,7 +161,10 @@ pxr_status_t pxr_store_unsave(const pxr_store_t *store)
     for (int table = 0; table < PXR_TABLES; table++) {
         stamps_t all = stamps_of(store, (pxr_table_t)table);
         for (uint32_t i = 0; i < all.count; i++) {
-            __atomic_store_n(&all.stamps[i].saved, all.stamps[i].version - 1, __ATOMIC_RELEASE);
+            if (is_in_use(store, (pxr_table_t)table, i + 1)) {
+                __atomic_store_n(&all.stamps[i].saved, all.stamps[i].version - 1,
+                                 __ATOMIC_RELEASE);
+            }
         }
     }
     pxr_unlock(store);

@@ -200,6 +200,11 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
     if (!make_mutex(&s->lock) || !make_mutex(&s->leader)) {
         return PXR_BROKEN;
     }
+    for (int i = 0; i < PXR_READERS; i++) {
+        if (!make_mutex(&s->readers[i])) {
+            return PXR_BROKEN;
+        }
+    }
     __atomic_store_n(&s->magic, PXR_MAGIC, __ATOMIC_RELEASE);
     return PXR_OK;
 }

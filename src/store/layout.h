@@ -70,6 +70,7 @@ typedef struct {
     uint64_t room; /* frozen: hash of the room id */
     pxr_time_t queued_at;
     int64_t join_saved;              /* keeper only: what of last_join the database knows */
+    int64_t join_copied;             /* keeper only: and will know when it has the copy */
     _Atomic(int64_t) last_join;      /* by pxr_store_note_join() */
     char id[PXR_MEETING_ID_MAX + 1]; /* frozen */
     char join_key[PXR_KEY_MAX + 1];  /* frozen */
@@ -105,7 +106,7 @@ typedef struct {
     uint32_t slot;
     uint32_t next; /* of the same meeting; free list */
     uint32_t prev;
-    uint32_t share;  /* where it is counted, if leg.attached */
+    uint32_t share;  /* where it is counted if leg.attached, or was when it left */
     uint32_t linked; /* bit i: key i is in the index */
     uint64_t key;    /* hash of the uuid */
     uint32_t next_with_key[PXR_LEG_KEYS];
@@ -189,6 +190,7 @@ struct pxr_segment {
 
     _Alignas(64) pthread_mutex_t lock;
     pthread_mutex_t leader;
+    pthread_mutex_t readers[PXR_READERS];
     _Atomic(int32_t) leader_pid;
     _Atomic(int64_t) ticked_at;
     _Atomic(int64_t) told_at[PXR_TOPICS];
@@ -199,6 +201,7 @@ struct pxr_segment {
     _Atomic(uint32_t) rounds_begun; /* by the keeper */
     _Atomic(uint32_t) rounds_done;
     _Atomic(uint32_t) pulls_done; /* the last round that read all there was */
+    _Atomic(int64_t) round_began; /* by the steady clock, 0: none is under way */
     pxr_keep_mark_t mark;
     pxr_keep_health_t keep_health; /* keeper only, read by anybody: for people */
 

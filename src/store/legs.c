@@ -233,6 +233,10 @@ pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, pxr_time_t l
     if (left_at != 0) {
         scene.leg.closed = 1;
         scene.leg.left_at = left_at;
+        if (left_at > scene.meeting.last_end && scene.meeting.state != PXR_MEETING_ENDED) {
+            scene.meeting.last_end = left_at;
+            changed |= PXR_CHANGED_MEETING;
+        }
     }
     pxr_tx_begin(&tx, store);
     if (changed & PXR_CHANGED_SHARE) {
@@ -242,7 +246,7 @@ pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, pxr_time_t l
     if (changed & PXR_CHANGED_MEETING) {
         pxr_slot_put_life(&tx, leg->slot, &scene.meeting, now);
     }
-    pxr_leg_put(&tx, link, 0, &scene.leg);
+    pxr_leg_put(&tx, link, share, &scene.leg);
     return pxr_tx_commit(&tx);
 }
 

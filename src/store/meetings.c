@@ -271,13 +271,31 @@ pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_r
     return status;
 }
 
+/* What comes from the database is known there, but an ending that was found before it came does
+ * not hold any more. */
+static void touch_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life)
+{
+    pxr_stamp_t *stamp = pxr_slot_stamp(tx->store, link);
+
+    if (!tx->quiet) {
+        pxr_tx_touch(tx, stamp);
+    } else if (pxr_is_kept(tx->store) &&
+               memcmp(life, &pxr_slot(tx->store, link)->life, sizeof(*life)) != 0) {
+        uint32_t version = pxr_tx_word(tx, &stamp->version);
+        if (version == pxr_tx_word(tx, &stamp->saved)) {
+            pxr_tx_put_word(tx, &stamp->saved, version + 1);
+        }
+        pxr_tx_put_word(tx, &stamp->version, version + 1);
+    }
+}
+
 void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, pxr_time_t now)
 {
     pxr_slot_t *slot = pxr_slot(tx->store, link);
     int64_t due = pxr_meeting_due(life, 0);
 
+    touch_life(tx, link, life);
     pxr_tx_put(tx, &slot->life, life, sizeof(*life));
-    pxr_tx_touch(tx, pxr_slot_stamp(tx->store, link));
     if (life->state == PXR_MEETING_ENDED && slot->life.state != PXR_MEETING_ENDED) {
         due = PXR_TIME_NEVER;
         tx->root.active--;
@@ -329,10 +347,11 @@ static void copy_nodes(const pxr_store_t *store, const pxr_slot_t *slot, pxr_vie
 {
     for (uint32_t at = slot->shares; at != 0 && view->node_count < max;) {
         const pxr_share_slot_t *share = pxr_share_slot(store, at);
-        pxr_share_t *copy = &view->nodes[view->node_count++];
+        pxr_share_t *copy = &view->nodes[view->node_count];
         *copy = share->share;
         copy->open = share->share.open && share->share.era == slot->life.era &&
                      slot->life.state != PXR_MEETING_ENDED;
+        view->node_count += share->share.known;
         at = share->next;
     }
 }

@@ -52,8 +52,11 @@ static void adopt_era(pxr_tx_t *tx, uint32_t link, pxr_meeting_t *life, uint32_t
         pxr_share_slot_t *share = pxr_share_slot(store, at);
         if (share->share.open && share->share.era == life->era) {
             pxr_tx_put_word(tx, &share->share.era, era);
-            pxr_tx_touch(tx, pxr_share_stamp(store, at));
         }
+    }
+    /* With the meeting the database is told of all its shares. */
+    if (alive) {
+        pxr_tx_touch(tx, pxr_slot_stamp(store, link));
     }
     life->era = era;
     if (!alive && life->state == PXR_MEETING_LIVE) {
@@ -260,15 +263,17 @@ pxr_status_t pxr_store_merge_meeting(const pxr_store_t *store, const pxr_meeting
 {
     size_t texts_len = record->answer_len + record->tag_len;
     char *memory = malloc(PXR_DETAILS_MAX + texts_len + record->tag_len + 1);
-    char *texts = memory + PXR_DETAILS_MAX;
+    char *texts;
     pxr_new_meeting_t meeting;
-    pxr_arrival_t arrival = {.texts = texts};
+    pxr_arrival_t arrival = {0};
     uint32_t workspace;
     pxr_status_t status = pxr_store_workspace_number(store, record->workspace, &workspace);
 
     if (memory == NULL) {
         return PXR_BROKEN;
     }
+    texts = memory + PXR_DETAILS_MAX;
+    arrival.texts = texts;
     if (status == PXR_OK) {
         memcpy(texts, record->answer, record->answer_len);
         memcpy(texts + record->answer_len, record->tag, record->tag_len);
@@ -310,65 +315,109 @@ static pxr_status_t enter(const pxr_store_t *store, const char *origin, const ch
 }
 
 static pxr_status_t put_quietly(const pxr_store_t *store, pxr_stage_t *stage, unsigned changed,
-                                pxr_time_t now)
+                                bool home, pxr_time_t now)
 {
     pxr_status_t status;
     pxr_tx_t tx;
 
     pxr_tx_begin(&tx, store);
     tx.quiet = true;
-    status = pxr_stage_put(&tx, stage, changed, true, now);
+    status = pxr_stage_put(&tx, stage, changed, home, now);
     return status == PXR_OK ? pxr_tx_commit(&tx) : status;
 }
 
-static unsigned merge_share(pxr_stage_t *stage, const pxr_share_record_t *in, pxr_time_t now)
+/* What the node's word says of a leg in a share of which something newer is known here, too. */
+static bool is_gone(const pxr_leg_t *leg, const pxr_share_t *share, const pxr_share_t *in)
+{
+    if (leg->order.source != in->order.source) {
+        return false;
+    }
+    if (!in->open) {
+        return in->end_time != 0 && pxr_order_compare(&leg->order, &in->order) < 0;
+    }
+    return share->start_time != 0 && in->start_time > share->start_time && leg->order.time != 0 &&
+           leg->order.time + PXR_CLOCK_TOLERANCE < in->start_time;
+}
+
+/* The end of a share, or its new beginning after a node's restart, is the end of those who came
+ * before it, and not of those who came after it and were heard of here only. */
+static void drop_gone(const pxr_store_t *store, pxr_stage_t *stage, const pxr_share_t *in,
+                      pxr_time_t now)
+{
+    const pxr_slot_t *slot = pxr_slot(store, stage->slot);
+    uint32_t next;
+
+    for (uint32_t link = stage->share != 0 ? slot->legs : 0; link != 0; link = next) {
+        const pxr_leg_slot_t *leg = pxr_leg_slot(store, link);
+        next = leg->next;
+        if (leg->share == stage->share && pxr_leg_is_in(&leg->leg, &stage->scene.share) &&
+            is_gone(&leg->leg, &stage->scene.share, in)) {
+            pxr_leg_leave(store, link, 0, now);
+            stage->scene.share = pxr_share_slot(store, stage->share)->share;
+        }
+    }
+    stage->scene.meeting = slot->life;
+}
+
+static unsigned merge_share(pxr_stage_t *stage, const pxr_share_t *in, pxr_time_t now)
 {
     pxr_share_t *share = &stage->scene.share;
+    pxr_time_t known_last = share->last_at;
+    pxr_time_t known_start = share->start_time;
     pxr_event_t event;
-    unsigned changed;
+    unsigned changed = PXR_CHANGED_SHARE;
 
-    if (stage->share == 0 && !in->share.open) {
+    memset(&event, 0, sizeof(event));
+    event.kind = in->open ? PXR_EVENT_CONFERENCE_STARTED : PXR_EVENT_CONFERENCE_ENDED;
+    event.start_time = latest(in->start_time, share->start_time);
+    event.end_time = in->end_time;
+    event.time = in->order.time;
+    event.seq = in->order.seq;
+    if (in->open && share->open) {
+        share->start_time = event.start_time;
+    } else if (in->open && pxr_order_compare(&in->order, &share->order) > 0) {
+        /* It was opened again by somebody who came: when it began is not known. */
+        event.start_time = in->start_time > share->end_time ? in->start_time : 0;
+    }
+    if (stage->share == 0 && !in->open) {
         /* That it was there is worth knowing, and changes nothing. */
-        *share = in->share;
-        share->known = 1;
+        *share = *in;
+        share->known = in->order.source != 0;
         share->epoch = 0;
         share->present = 0;
-        return PXR_CHANGED_SHARE;
+    } else {
+        changed = pxr_event_apply(&stage->scene, &event, &in->order, now);
+        if (stage->share != 0 &&
+            (in->last_at > known_last || share->start_time != known_start)) {
+            changed |= PXR_CHANGED_SHARE;
+        }
     }
-    memset(&event, 0, sizeof(event));
-    event.kind = in->share.open ? PXR_EVENT_CONFERENCE_STARTED : PXR_EVENT_CONFERENCE_ENDED;
-    event.start_time = in->share.start_time;
-    event.end_time = in->share.end_time;
-    event.time = in->share.order.time;
-    event.seq = in->share.order.seq;
-    changed = pxr_event_apply(&stage->scene, &event, &in->share.order, now);
-    if (changed & PXR_CHANGED_SHARE) {
-        share->last_at = in->share.last_at;
-    }
+    share->last_at = latest(known_last, in->last_at);
     return changed;
 }
 
 pxr_status_t pxr_store_merge_share(const pxr_store_t *store, const pxr_share_record_t *record,
                                    pxr_time_t now)
 {
+    const pxr_share_t *in = &record->share;
     pxr_stage_t stage;
-    pxr_time_t known_last;
-    unsigned changed;
     pxr_status_t status = enter(store, record->workspace, record->meeting, &stage);
 
     if (status != PXR_OK) {
         return status;
     }
-    pxr_stage_share(store, &stage, record->share.node, record->share.scope);
-    known_last = stage.scene.share.last_at;
-    /* What is over since the meeting was opened again is over. */
-    if (!record->share.open || record->share.era >= stage.scene.meeting.era) {
-        changed = merge_share(&stage, record, now);
-        if (stage.share != 0 && latest(known_last, record->share.last_at) > known_last) {
-            changed |= PXR_CHANGED_SHARE;
+    pxr_stage_share(store, &stage, in->node, in->scope);
+    /* Of one that only farewells spoke of there is nothing more to know. What is over since the
+     * meeting was opened again is over. */
+    if (stage.share != 0 && in->order.source == 0) {
+        status = PXR_OK;
+    } else if (!in->open || in->era >= stage.scene.meeting.era) {
+        unsigned changed;
+        if (in->open || pxr_order_compare(&in->order, &stage.scene.share.order) < 0) {
+            drop_gone(store, &stage, in, now);
         }
-        stage.scene.share.last_at = latest(known_last, record->share.last_at);
-        status = put_quietly(store, &stage, changed, now);
+        changed = merge_share(&stage, in, now);
+        status = put_quietly(store, &stage, changed, false, now);
     }
     pxr_unlock(store);
     return status;
@@ -434,6 +483,35 @@ static pxr_status_t leave_other(const pxr_store_t *store, const pxr_leg_record_t
     return pxr_leg_leave(store, known, in->leg.order.time, now);
 }
 
+/* Who has left a room that he came to from where he is by what is known here has left that place,
+ * too; a farewell from another room is otherwise no last one. */
+static void stage_home(const pxr_store_t *store, const pxr_leg_record_t *in, pxr_stage_t *stage)
+{
+    const pxr_leg_slot_t *known = stage->leg != 0 ? pxr_leg_slot(store, stage->leg) : NULL;
+    const pxr_leg_t *leg = known != NULL ? &known->leg : NULL;
+
+    bool later = leg != NULL && in->leg.closed && in->leg.order.source == leg->order.source &&
+                 in->leg.joined_seq > leg->order.seq && in->leg.order.time >= leg->order.time;
+
+    if (leg != NULL && known->share != 0 && !in->leg.attached && leg->attached &&
+        (later || pxr_is_saved(store, pxr_leg_stamp(store, stage->leg)))) {
+        const pxr_share_t *home = &pxr_share_slot(store, known->share)->share;
+        pxr_stage_share(store, stage, home->node, home->scope);
+    } else {
+        pxr_stage_share(store, stage, in->node, in->scope);
+    }
+}
+
+/* The database had all that is known of the leg here when another machine, which had read that,
+ * wrote this: nothing has to be weighed. What is known of the share still counts. */
+static void forget_leg(pxr_leg_t *leg, const pxr_leg_t *in)
+{
+    if (in->attached ? leg->closed : in->closed && leg->attached) {
+        leg->known = 0;
+        leg->closed = 0;
+    }
+}
+
 pxr_status_t pxr_store_merge_leg(const pxr_store_t *store, const pxr_leg_record_t *record,
                                  pxr_time_t now)
 {
@@ -441,7 +519,10 @@ pxr_status_t pxr_store_merge_leg(const pxr_store_t *store, const pxr_leg_record_
     pxr_event_t event;
     pxr_stage_t stage;
     pxr_time_t heard_at;
+    pxr_time_t last_at;
     bool came;
+    bool moved;
+    bool older;
     unsigned changed = 0;
     pxr_status_t status = enter(store, record->workspace, record->meeting, &stage);
 
@@ -453,28 +534,41 @@ pxr_status_t pxr_store_merge_leg(const pxr_store_t *store, const pxr_leg_record_
     if (status == PXR_OK) {
         /* Leaving may have changed this meeting's shares, but not which there are. */
         stage.scene.meeting = pxr_slot(store, stage.slot)->life;
-        pxr_stage_share(store, &stage, record->node, record->scope);
+        stage_home(store, record, &stage);
         pxr_stage_leg(store, &stage, in->uuid, came);
         stage.scene.conversation = in->conversation;
         memcpy(stage.scene.related, in->related, sizeof(stage.scene.related));
         heard_at = stage.scene.leg.heard_at;
-        /* Who went with his node's share goes here with it, too. */
+        last_at = stage.scene.share.last_at;
+        older = stage.leg != 0 && pxr_is_saved(store, pxr_leg_stamp(store, stage.leg));
+        if (older) {
+            forget_leg(&stage.scene.leg, in);
+        }
         if (in->attached || in->closed) {
             make_leg_event(in, &event);
             changed = pxr_event_apply(&stage.scene, &event, &in->order, now);
+        } else if (older && stage.scene.leg.attached) {
+            changed = pxr_leg_drop(&stage.scene, now);
         }
-        if ((changed & PXR_CHANGED_LEG) && in->attached && stage.scene.leg.attached) {
+        moved = (changed & PXR_CHANGED_LEG) != 0;
+        if (moved && (stage.scene.leg.attached != 0) == (in->attached != 0) &&
+            (in->attached || in->joined_seq != 0)) {
             stage.scene.leg.joined_seq = in->joined_seq;
             stage.scene.leg.joined_run = in->joined_run;
         }
-        if ((changed & PXR_CHANGED_LEG) || stage.leg != 0) {
+        if (moved || stage.leg != 0) {
             changed |= merge_leg_history(&stage.scene.leg, in, heard_at);
         }
         if ((changed & PXR_CHANGED_LEG) && stage.leg == 0 &&
             store->segment->root.free_legs == 0) {
             pxr_legs_reclaim(store, 256, now);
         }
-        status = changed != 0 ? put_quietly(store, &stage, changed, now) : PXR_OK;
+        /* Nobody has heard the node just now. */
+        stage.scene.share.last_at = stage.share != 0 ? last_at : in->heard_at;
+        status = changed != 0 ? put_quietly(store, &stage, changed, moved, now) : PXR_OK;
+        if (status == PXR_FULL && in->attached) {
+            pxr_slot_note_crowd(store, stage.slot, now);
+        }
     }
     pxr_unlock(store);
     return status;

@@ -105,6 +105,8 @@ static bool copy_meeting(const pxr_store_t *store, uint32_t link, pxr_time_t now
     life.closed = __atomic_load_n(&slot->life.closed, __ATOMIC_ACQUIRE);
     out->verdict = pxr_meeting_verdict(&life, now);
     out->live = life.state == PXR_MEETING_LIVE;
+    out->draining = out->live && __atomic_load_n(&pxr_due(store)[slot_link - 1],
+                                                 __ATOMIC_RELAXED) != PXR_TIME_NEVER;
     out->breakouts = slot->breakouts != 0;
     out->not_before = life.not_before;
     memcpy(out->id, slot->id, sizeof(out->id));

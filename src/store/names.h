@@ -36,6 +36,10 @@ pxr_status_t pxr_slot_dissolve(const pxr_store_t *store, uint32_t link, pxr_stat
 /* A pending slot becomes a meeting. (src/store/pending.c) */
 pxr_status_t pxr_slot_publish(const pxr_store_t *store, uint32_t link);
 
+/* A leg for which there is no record must not end the meeting over the head of its person: for as
+ * long as a leg may be silent the meeting's counts prove nothing. (src/store/events.c) */
+void pxr_slot_note_crowd(const pxr_store_t *store, uint32_t link, pxr_time_t now);
+
 /* Takes the names of a slot out of the index; with `hold` its number is kept back.
  * (src/store/tick.c) */
 void pxr_slot_unname(pxr_tx_t *tx, pxr_slot_t *slot, bool hold, pxr_time_t now);

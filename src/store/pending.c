@@ -19,7 +19,8 @@ pxr_status_t pxr_slot_provisional(const pxr_store_t *store, uint32_t workspace, 
     pxr_tx_t tx;
 
     if (s->kept == PXR_KEEP_NOTHING || (s->kept == PXR_KEEP_ALONE && s->mark.complete) ||
-        len > PXR_MEETING_ID_MAX) {
+        len < PXR_MEETING_ID_MIN || len > PXR_MEETING_ID_MAX ||
+        pxr_name_find(store, workspace, false, id, len) != 0) {
         return PXR_MISSING;
     }
     pxr_tx_begin(&tx, store);
@@ -137,7 +138,7 @@ pxr_status_t pxr_store_await(const pxr_store_t *store, pxr_ref_t ref, int64_t wa
             status = (pxr_status_t)pxr_word(&slot->outcome);
             return status != PXR_OK ? status : PXR_BROKEN;
         }
-        if (left > 0) {
+        if (left > 0 && !pxr_waiting_is_over()) {
             pxr_word_wait(&store->segment->rounds_done, done, left);
             continue;
         }

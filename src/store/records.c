@@ -40,14 +40,14 @@ static void sweep_share(const pxr_store_t *store, uint32_t share_link, const pxr
     }
     for (uint32_t link = slot->legs; link != 0; link = pxr_leg_slot(store, link)->next) {
         const pxr_leg_slot_t *leg = pxr_leg_slot(store, link);
-        if (leg->share == share_link && leg->leg.epoch != share->share.epoch) {
+        if (leg->share == share_link && leg->leg.attached && leg->leg.epoch != share->share.epoch) {
             mark_changed(pxr_leg_stamp(store, link));
         }
     }
     __atomic_store_n(&share->swept, share->share.epoch, __ATOMIC_RELEASE);
 }
 
-static pxr_status_t copy_meeting(const pxr_store_t *store, const pxr_slot_t *slot,
+static pxr_status_t copy_meeting(const pxr_store_t *store, pxr_slot_t *slot,
                                  pxr_meeting_copy_t *out)
 {
     pxr_meeting_record_t *r = &out->record;
@@ -66,6 +66,7 @@ static pxr_status_t copy_meeting(const pxr_store_t *store, const pxr_slot_t *slo
     r->life.empty_since = 0;
     r->life.unhosted_since = 0;
     r->last_join = atomic_load(&slot->last_join);
+    slot->join_copied = r->last_join;
     r->answer = out->texts;
     r->answer_len = slot->answer_len;
     r->tag = out->texts + slot->answer_len;

@@ -89,6 +89,12 @@ pxr_status_t pxr_stage_put(pxr_tx_t *tx, pxr_stage_t *stage, unsigned changed, b
             return PXR_FULL;
         }
     }
+    if ((changed & PXR_CHANGED_LEG) && home && scene->leg.closed && stage->share == 0 &&
+        scene->share.node[0] != '\0' && tx->root.free_shares != 0) {
+        /* Nobody knows more of it than that somebody left it. */
+        stage->share = new_share(tx, stage->slot);
+        changed |= PXR_CHANGED_SHARE;
+    }
     if (changed & PXR_CHANGED_SHARE) {
         pxr_tx_put(tx, &pxr_share_slot(store, stage->share)->share, &scene->share,
                    sizeof(scene->share));
@@ -100,9 +106,10 @@ pxr_status_t pxr_stage_put(pxr_tx_t *tx, pxr_stage_t *stage, unsigned changed, b
         pxr_tx_touch(tx, pxr_share_stamp(store, stage->former));
     }
     if (changed & PXR_CHANGED_LEG) {
-        uint32_t share = !home                 ? pxr_leg_slot(store, stage->leg)->share
-                         : scene->leg.attached ? stage->share
-                                               : 0;
+        /* Who has left is remembered where that was said. */
+        uint32_t share = home && stage->share != 0
+                             ? stage->share
+                             : pxr_tx_word(tx, &pxr_leg_slot(store, stage->leg)->share);
         pxr_leg_put(tx, stage->leg, share, &scene->leg);
     }
     if (changed & PXR_CHANGED_MEETING) {

@@ -9,4 +9,7 @@ int64_t pxr_steady_time(void);
 /* Waits while the word is `seen`, at most `wait` microseconds; may return earlier for no reason. */
 void pxr_word_wait(_Atomic(uint32_t) *word, uint32_t seen, int64_t wait);
 
+/* Whether requests of this process should stop to wait. */
+bool pxr_waiting_is_over(void);
+
 #endif

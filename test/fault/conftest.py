@@ -22,6 +22,7 @@ ROOM_FOR_WAITING = {"prefork": "StartServers 16\nMinSpareServers 12\n"}
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than about ten seconds")
+    config.addinivalue_line("markers", "mpm: processes begin and end as the MPM wants it, so it runs under each")
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,7 @@ def names(httpd, meeting):
 
 # Creating
 
+@pytest.mark.mpm
 def test_creating_is_refused_in_time_while_the_database_is_away_and_nothing_is_half_created(make_server, trouble):
     httpd = make_server(trouble.database, QUIET)
     httpd.expect(*ANY_DATABASE_TROUBLE)
@@ -287,6 +288,7 @@ def test_nothing_ends_while_the_database_is_away_and_the_end_comes_afterwards_on
         == {said["id"]: ["Anna"], silent["id"]: ["Boris"]}
 
 
+@pytest.mark.mpm
 def test_who_comes_back_while_the_database_is_away_keeps_his_meeting(make_server, trouble):
     httpd = make_server(trouble.database, BRISK)
     httpd.expect(*ANY_DATABASE_TROUBLE)
@@ -304,6 +306,7 @@ def test_who_comes_back_while_the_database_is_away_keeps_his_meeting(make_server
 
 # Stops and starts
 
+@pytest.mark.mpm
 def test_a_stop_and_a_graceful_restart_do_not_wait_for_a_hanging_database(make_server, trouble):
     httpd = make_server(trouble.database, QUIET)
     httpd.expect(*ANY_DATABASE_TROUBLE)
@@ -332,6 +335,7 @@ def test_a_stop_and_a_graceful_restart_do_not_wait_for_a_hanging_database(make_s
     assert names(httpd, meeting) == ["Boris"]
 
 
+@pytest.mark.mpm
 def test_a_stop_does_not_wait_for_creations_that_do(make_server, trouble):
     httpd = make_server(trouble.database, QUIET)
     httpd.expect(*ANY_DATABASE_TROUBLE)

@@ -52,6 +52,7 @@ def check_memory_and_database(httpd, load):
 
 # Children
 
+@pytest.mark.mpm
 def test_children_killed_at_random_under_load_cost_nothing(make_server, database):
     httpd = make_server(database, QUIET)
     httpd.expect(KILLED, REPAIRED)
@@ -213,6 +214,7 @@ def test_children_whose_parent_was_killed_go_on_and_the_next_start_knows_all(mak
     check_memory_and_database(httpd, load)
 
 
+@pytest.mark.mpm
 def test_every_process_killed_under_load_loses_nothing_that_was_acknowledged(make_server, database):
     httpd = make_server(database, QUIET)
     with Load(httpd) as load:
@@ -256,6 +258,7 @@ def test_a_power_cut_takes_postgresql_along(make_server, postgresql):
     load.check(httpd, settled=cut - LAST_SECOND)
 
 
+@pytest.mark.mpm
 def test_a_clean_stop_writes_everything_before_memory_goes(make_server, database):
     httpd = make_server(database, QUIET)
     with Load(httpd) as load:

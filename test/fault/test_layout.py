@@ -74,6 +74,7 @@ def picture(httpd, node, meetings):
     return reads, [node.policy(meeting["id"]).body for meeting in meetings]
 
 
+@pytest.mark.mpm
 def test_an_upgrade_and_a_downgrade_by_graceful_restarts_change_nothing_that_can_be_seen(make_server, database, newer_module):
     httpd = make_server(database, QUIET)
     httpd.expect(REPLACED)

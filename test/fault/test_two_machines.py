@@ -75,6 +75,7 @@ def ended_once(meeting, machines, within=10 * PATIENCE):
 
 # Meetings
 
+@pytest.mark.mpm
 def test_a_meeting_made_on_one_is_answered_by_the_other_at_once(two_machines):
     machines = two_machines()
     assert [machines_alive(each) for each in machines] == [2, 2]

@@ -16,7 +16,8 @@ from workspace import ADMIN, NODES, PASSWORD_FILE, SECRET_FILE, workspace
 CONF = Path(__file__).resolve().parents[2] / "conf"
 REFERENCE = (CONF / "pexip_rc.conf").read_text()
 REQUIRED = "PexipRCSiteURL https://chat.example.com\nPexipRCBaseURL https://meet.example.com\n"
-GLOBAL = {"PexipRCMaxMeetings", "PexipRCMaxParticipants", "PexipRCStateDirectory", "PexipRCEventLog"}
+GLOBAL = {"PexipRCMaxMeetings", "PexipRCMaxParticipants", "PexipRCStateDirectory", "PexipRCDatabase",
+          "PexipRCEventLog"}
 
 # Every line that an administrator may put to use by taking the # away.
 LINES = re.findall(r"^#(PexipRC\w+ .+)$", REFERENCE, re.M)

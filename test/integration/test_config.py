@@ -11,7 +11,7 @@ from conftest import Servers, bury
 from httpd import APACHE
 from meetings import Api
 from waiting import wait_until
-from workspace import SECRET_FILE, guarded, workspace
+from workspace import ADMIN, SECRET_FILE, guarded, workspace
 
 REQUIRED = "PexipRCBaseURL https://meet.example.com\nPexipRCSiteURL https://chat.example.com\n"
 FILES = {
@@ -95,6 +95,7 @@ GOOD = {
 
 GOOD_GLOBAL = {
     "PexipRCMaxMeetings": ["1", "10000", "20000"], "PexipRCMaxParticipants": ["1", "50000"], "PexipRCStateDirectory": ["elsewhere", "/nowhere/at/all"],
+    "PexipRCDatabase": ["none", "NONE", "sqlite3", "sqlite3 /tmp/elsewhere.sqlite3", 'pgsql "host=127.0.0.1 dbname=x user=y password=z"'],
     "PexipRCEventLog": ["none", "logs/events.json", "/dev/null", "|/bin/cat", "\"|$sort | uniq\""],
 }
 
@@ -134,7 +135,7 @@ BAD_GLOBAL = [(name, value) for name in ("PexipRCMaxMeetings", "PexipRCMaxPartic
 
 LATER = ["PexipRCRestURL https://chat.example.com", "PexipRCRestCredentialsFile conf/good", "PexipRCWebhookTokenFile conf/good", "PexipRCConcurrentCalls On",
          "PexipRCRoomAlias Off", "PexipRCPolicyFallback https://x.example.com", "PexipRCAppCallback https://x.example.com conf/good", "PexipRCPersistentChat Off",
-         "PexipRCDiscussionName x", "PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d", "PexipRCDatabase none"]
+         "PexipRCDiscussionName x", "PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d"]
 
 
 def short(value):
@@ -377,6 +378,7 @@ def test_configtest_does_not_disturb_the_running_server(make_httpd):
     server = make_httpd()
     api = Api(server)
     meeting = api.create()
+    wait_until(lambda: server.request("GET", "/pexip/status?json", auth=ADMIN).json()["database"]["unwritten"] == 0)
     files = everything_below(server.root / "state"), everything_below(server.root / "run")
     for extra in ("", "PexipRCLayout mosaic", "PexipRCPins none"):
         server.configure(workspace(extra=extra))
@@ -420,6 +422,27 @@ def test_changed_sizes_and_directories_wait_for_a_restart_and_say_so(make_httpd,
     assert len(said) == 1, "\n".join(new)
     assert api.read(meeting["id"]) == meeting
     assert not (server.root / "another").exists()
+
+
+@pytest.mark.parametrize("value, words", [
+    ("none x", ("must be none",)), ("nosuch x", ("nosuch", "driver")), ("mysql x", ("driver",)), ("sqlite3 relative/path", ("absolute",)),
+    ("x" * 40, ("must be none",)), ("sqlite3 " + "/x" * 2100, ("must be none",))])
+def test_databases_that_cannot_be_are_refused(tester, value, words):
+    assert refused(tester(workspace(), server=f"PexipRCDatabase {value}"), "PexipRCDatabase", *words)
+
+
+def test_the_parameters_of_a_database_may_hold_a_password_and_are_not_shown(make_httpd):
+    secret = "pa55word-of-the-database"
+    server = make_httpd(start=False, server=f'PexipRCDatabase pgsql "host=127.0.0.1 port=1 dbname=x user=y password={secret}"')
+    assert server.configtest()[0] == 0
+    server.expect("the database cannot be used")
+    server.start()
+    server.configure(workspace(), server="PexipRCDatabase none")
+    server.graceful()
+    status = server.request("GET", "/pexip/status?json", auth=ADMIN)
+    assert status.json()["database"]["state"] == "unreachable"
+    assert secret not in server.error_log() and secret not in status.text
+    assert server.error_log().count("this change needs a full restart") == 1
 
 
 def test_secrets_are_in_no_dump_and_no_log(make_httpd):

@@ -339,14 +339,20 @@ def test_what_drained_before_a_stop_gets_its_whole_grace_after_the_start(make_ht
 
 
 @pytest.mark.parametrize("directive", ["PexipRCMaxMeetings 77", "PexipRCMaxParticipants 777"])
-def test_changed_sizes_begin_a_new_working_set_at_a_full_restart_and_say_so(make_httpd, directive):
-    httpd = make_httpd()
+@pytest.mark.parametrize("database, kept", [("", True), ("PexipRCDatabase none", False)])
+def test_changed_sizes_begin_a_new_working_set_at_a_full_restart_and_say_so(make_httpd, directive, database, kept):
+    httpd = make_httpd(server=database)
     meeting = Api(httpd).create()
+    answer = Node("10.7.9.2", httpd).policy(meeting["id"])
     httpd.stop()
-    httpd.configure(workspace(), server=directive)
-    httpd.expect(r"is replaced and its meetings are forgotten: .*has changed")
+    httpd.configure(workspace(), server=f"{directive}\n{database}")
+    httpd.expect(r"is replaced: .*has changed")
     httpd.start()
-    assert Api(httpd).call("GET", f"/meetings/{meeting['id']}").status == 404
+    if kept:
+        assert Api(httpd).read(meeting["id"]) == meeting
+        assert Node("10.7.9.2", httpd).policy(meeting["id"]).body == answer.body
+    else:
+        assert Api(httpd).call("GET", f"/meetings/{meeting['id']}").status == 404
 
 
 def test_changed_sizes_of_an_empty_working_set_are_no_cause_for_a_warning(make_httpd):
@@ -368,12 +374,12 @@ def test_changed_sizes_of_an_empty_working_set_are_no_cause_for_a_warning(make_h
 ])
 def test_memory_that_cannot_be_trusted_is_replaced(make_httpd, damage, reason):
     httpd = make_httpd()
-    Api(httpd).create()
+    meeting = Api(httpd).create()
     httpd.stop()
     damage(httpd.segments()[0])
-    httpd.expect(f"is replaced and its meetings are forgotten: .*{reason}")
+    httpd.expect(f"is replaced: .*{reason}")
     httpd.start()
-    assert Api(httpd).list()["meetings"] == []
+    assert Api(httpd).read(meeting["id"]) == meeting
     scene(httpd)
 
 

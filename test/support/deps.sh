@@ -27,6 +27,15 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     as_root=sudo
 fi
+# Debian starts what it installs unless this file says no; one that is there already is left alone.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+    # shellcheck disable=SC2064 # both are known now
+    trap "$as_root rm -f $policy" EXIT
+fi
+
 echo "deps: installing$missing"
 $as_root apt-get update -q
 # shellcheck disable=SC2086 # one word for each package

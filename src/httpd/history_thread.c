@@ -1,0 +1,467 @@
+#include "history.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+/*
+ * A database may hang in any call, and a request must not: so each reading has a thread, and the
+ * request only waits for it. Whoever of the two goes last clears up: a thread whose request has
+ * given up stays in the list until the next request, or the end of the process, joins it.
+ */
+
+/* Threads of one process, those included that nobody waits for any more. */
+#define MOST 16
+/* A thread that waits for its turn looks so often whether it is still wanted. */
+#define LOOK_EVERY (PXR_SECOND / 10)
+/* A page that takes longer ends with what it has. */
+#define PAGE_TIME (PXR_HISTORY_WAIT / 2)
+/* What requests may take when their process is about to end. */
+#define GRACEFUL_WAIT (3 * PXR_SECOND / 2)
+#define EXIT_WAIT PXR_SECOND
+#define EXIT_STEP (PXR_SECOND / 100)
+/* Connecting has its own deadline. A thread that gets over neither is ended the hard way, which
+ * costs what the connection had allocated. */
+#define HOPELESS (60 * PXR_SECOND)
+
+typedef struct job job_t;
+struct job {
+    job_t *next;
+    apr_pool_t *pool;
+    apr_thread_t *thread;
+    sem_t news;
+    const pxr_store_t *store;
+    pxr_db_settings_t settings;
+    pxr_db_history_t query;
+    char workspace[PXR_ORIGIN_MAX + 1];
+    char room[4 * PXR_ID_CHARS + 1];
+    char after[PXR_MEETING_ID_MAX + 1];
+
+    /* The thread's until it has finished. */
+    int place;
+    pxr_reading_t outcome;
+    pxr_collector_t collector;
+    char why[PXR_WHY_MAX + 1];
+
+    pxr_db_t *db; /* set by the thread; taken away under the mutex */
+
+    /* Protected by the mutex. */
+    bool connected;
+    bool given_up;
+    bool finished; /* the last thing that the thread does */
+    int64_t given_up_at;
+};
+
+static struct {
+    pthread_mutex_t mutex;
+    job_t *first;
+    size_t count;
+    bool stopping;
+    int64_t until; /* while stopping: when requests must be done */
+} jobs = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+int64_t pxr_steady_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * PXR_SECOND + now.tv_nsec / 1000;
+}
+
+/* Without signals: prefork ends a process from a handler, which comes here as well. */
+static void lock(sigset_t *before)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, before);
+    pthread_mutex_lock(&jobs.mutex);
+}
+
+static void unlock(const sigset_t *before)
+{
+    pthread_mutex_unlock(&jobs.mutex);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* Under the mutex. */
+static void give_up(job_t *job, bool release)
+{
+    pxr_db_t *db = __atomic_load_n(&job->db, __ATOMIC_ACQUIRE);
+
+    if (!job->given_up) {
+        job->given_up = true;
+        job->given_up_at = pxr_steady_now();
+    }
+    if (release && db != NULL) {
+        pxr_db_release(db);
+    }
+}
+
+/* The thread. */
+
+static bool is_given_up(job_t *job)
+{
+    sigset_t before;
+    bool given_up;
+
+    lock(&before);
+    given_up = job->given_up;
+    unlock(&before);
+    return given_up;
+}
+
+static bool take_place(job_t *job)
+{
+    int64_t until = pxr_steady_now() + PXR_READER_WAIT;
+
+    do {
+        job->place = pxr_store_reader_enter(job->store, LOOK_EVERY);
+    } while (job->place < 0 && pxr_steady_now() < until && !is_given_up(job));
+    return job->place >= 0;
+}
+
+static pxr_db_status_t open_database(job_t *job)
+{
+    pxr_db_status_t status = pxr_db_open(&job->db, &job->settings, PXR_DB_READER);
+    sigset_t before;
+
+    lock(&before);
+    job->connected = status == PXR_DB_OK;
+    unlock(&before);
+    return status;
+}
+
+static pxr_reading_t read_page(job_t *job)
+{
+    pxr_collector_t *collector = &job->collector;
+    pxr_db_visitor_t visitor = pxr_collector_visitor(collector);
+    bool more = false;
+    pxr_db_status_t status;
+
+    if (!take_place(job)) {
+        return PXR_READING_BUSY;
+    }
+    collector->until = pxr_steady_now() + PAGE_TIME;
+    if (is_given_up(job)) {
+        return PXR_READING_STOPPED;
+    }
+    status = open_database(job);
+    if (status == PXR_DB_OK && !is_given_up(job)) {
+        status = pxr_db_history(job->db, &job->query, &visitor, &more);
+    }
+    if (collector->no_memory ||
+        ((status == PXR_DB_OK || collector->cut) && !pxr_collector_end(collector, more))) {
+        pxr_text_copy(job->why, sizeof(job->why), "out of memory", 13);
+        return PXR_READING_FAILED;
+    }
+    if (status != PXR_DB_OK && !collector->cut) {
+        const char *why = pxr_db_why(job->db);
+        pxr_text_copy(job->why, sizeof(job->why), why, strlen(why));
+        return PXR_READING_FAILED;
+    }
+    return PXR_READING_DONE;
+}
+
+static void disconnect(job_t *job)
+{
+    pxr_db_t *db = job->db;
+    sigset_t before;
+
+    if (db == NULL) {
+        return;
+    }
+    if (job->outcome != PXR_READING_DONE) {
+        /* It must not hang on to say goodbye. */
+        pxr_db_release(db);
+    }
+    lock(&before);
+    __atomic_store_n(&job->db, NULL, __ATOMIC_RELEASE);
+    unlock(&before);
+    pxr_db_close(db);
+}
+
+/* Also where the thread is ended while it connects. */
+static void finish(void *data)
+{
+    job_t *job = data;
+    sigset_t before;
+
+    disconnect(job);
+    if (job->place >= 0) {
+        pxr_store_reader_leave(job->store, job->place);
+    }
+    pxr_collector_free(&job->collector);
+    lock(&before);
+    if (job->given_up || job->outcome != PXR_READING_DONE) {
+        pxr_page_free(&job->collector.page);
+    }
+    job->finished = true;
+    sem_post(&job->news);
+    unlock(&before);
+}
+
+/* Signals are blocked since lock() of the thread that made this one. */
+static void *APR_THREAD_FUNC run(apr_thread_t *self, void *data)
+{
+    job_t *job = data;
+
+    (void)self;
+    pthread_cleanup_push(finish, job);
+    job->outcome = read_page(job);
+    pthread_cleanup_pop(1);
+    return NULL;
+}
+
+/* The request. */
+
+static void destroy(job_t *job)
+{
+    apr_status_t result;
+
+    if (job->thread != NULL) {
+        apr_thread_join(&result, job->thread);
+    }
+    sem_destroy(&job->news);
+    if (job->pool != NULL) {
+        apr_pool_destroy(job->pool);
+    }
+    free(job);
+}
+
+/* A pool that no other thread uses. */
+static apr_pool_t *make_pool(void)
+{
+    apr_allocator_t *allocator;
+    apr_pool_t *pool = NULL;
+
+    if (apr_allocator_create(&allocator) != APR_SUCCESS) {
+        return NULL;
+    }
+    if (apr_pool_create_unmanaged_ex(&pool, NULL, allocator) != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return NULL;
+    }
+    apr_allocator_owner_set(allocator, pool);
+    return pool;
+}
+
+static job_t *make(const pxr_db_history_t *query)
+{
+    job_t *job = calloc(1, sizeof(*job));
+
+    if (job == NULL) {
+        return NULL;
+    }
+    sem_init(&job->news, 0, 0);
+    job->place = -1;
+    job->outcome = PXR_READING_STOPPED;
+    job->store = pxr_store();
+    job->settings = *pxr_database();
+    job->settings.machine = pxr_store_machine(job->store);
+    job->query = *query;
+    pxr_text_copy(job->workspace, sizeof(job->workspace), query->workspace,
+                  strlen(query->workspace));
+    job->query.workspace = job->workspace;
+    if (query->room_id != NULL) {
+        pxr_text_copy(job->room, sizeof(job->room), query->room_id, strlen(query->room_id));
+        job->query.room_id = job->room;
+    }
+    if (query->after_id != NULL) {
+        pxr_text_copy(job->after, sizeof(job->after), query->after_id, strlen(query->after_id));
+        job->query.after_id = job->after;
+    }
+    job->pool = make_pool();
+    return job;
+}
+
+/* Under the mutex: takes out of the list whoever has finished and is not waited for. */
+static void clear_up(void)
+{
+    job_t **at = &jobs.first;
+
+    while (*at != NULL) {
+        job_t *job = *at;
+        if (job->given_up && job->finished) {
+            *at = job->next;
+            jobs.count--;
+            destroy(job);
+            continue;
+        }
+        if (job->given_up && job->given_up_at + HOPELESS < pxr_steady_now()) {
+            give_up(job, true);
+        }
+        at = &job->next;
+    }
+}
+
+static void take_out(job_t *job)
+{
+    job_t **at = &jobs.first;
+
+    while (*at != job) {
+        at = &(*at)->next;
+    }
+    *at = job->next;
+    jobs.count--;
+}
+
+static pxr_reading_t begin(job_t *job)
+{
+    pxr_reading_t outcome = PXR_READING_DONE;
+    sigset_t before;
+
+    lock(&before);
+    clear_up();
+    if (jobs.stopping) {
+        outcome = PXR_READING_STOPPED;
+    } else if (jobs.count >= MOST) {
+        outcome = PXR_READING_BUSY;
+    } else if (job->pool == NULL ||
+               pxr_thread_start(&job->thread, run, job, job->pool) != APR_SUCCESS) {
+        pxr_text_copy(job->why, sizeof(job->why), "no thread can be started", 24);
+        job->thread = NULL;
+        outcome = PXR_READING_FAILED;
+    } else {
+        job->next = jobs.first;
+        jobs.first = job;
+        jobs.count++;
+    }
+    unlock(&before);
+    return outcome;
+}
+
+/* Whether there is nothing to be waited for; sets how long at most. */
+static bool is_over(job_t *job, int64_t latest, int64_t *until)
+{
+    sigset_t before;
+    bool over;
+
+    lock(&before);
+    *until = jobs.stopping && jobs.until < latest ? jobs.until : latest;
+    over = job->finished || job->given_up || pxr_steady_now() >= *until;
+    unlock(&before);
+    return over;
+}
+
+/* No mutex is held while it waits, so that a signal may end the process here. */
+static void wait_for(job_t *job)
+{
+    int64_t latest = pxr_steady_now() + PXR_HISTORY_WAIT;
+    int64_t until;
+
+    while (!is_over(job, latest, &until)) {
+        struct timespec at = {.tv_sec = (time_t)(until / PXR_SECOND),
+                              .tv_nsec = (long)(until % PXR_SECOND) * 1000};
+        sem_clockwait(&job->news, CLOCK_MONOTONIC, &at);
+    }
+}
+
+/* What became of it. *mine: the request clears up. */
+static pxr_reading_t look(job_t *job, bool *mine)
+{
+    pxr_reading_t outcome;
+    sigset_t before;
+
+    lock(&before);
+    *mine = job->finished && !job->given_up;
+    if (*mine) {
+        outcome = job->outcome;
+        take_out(job);
+    } else {
+        outcome = jobs.stopping ? PXR_READING_STOPPED : PXR_READING_LATE;
+        give_up(job, job->connected);
+    }
+    unlock(&before);
+    return outcome;
+}
+
+pxr_reading_t pxr_history_read(const pxr_db_history_t *query, pxr_page_t *page, char *why,
+                               size_t why_size)
+{
+    job_t *job = make(query);
+    bool mine = true;
+    pxr_reading_t outcome;
+
+    why[0] = '\0';
+    if (job == NULL) {
+        pxr_text_copy(why, why_size, "out of memory", 13);
+        return PXR_READING_FAILED;
+    }
+    outcome = begin(job);
+    if (outcome == PXR_READING_DONE) {
+        wait_for(job);
+        outcome = look(job, &mine);
+    }
+    if (mine) {
+        *page = job->collector.page;
+        pxr_text_copy(why, why_size, job->why, strlen(job->why));
+        destroy(job);
+    }
+    return outcome;
+}
+
+/* The end of the process. */
+
+void pxr_history_stopping(int graceful)
+{
+    sigset_t before;
+
+    lock(&before);
+    jobs.stopping = true;
+    jobs.until = pxr_steady_now() + (graceful ? GRACEFUL_WAIT : 0);
+    for (job_t *job = jobs.first; job != NULL; job = job->next) {
+        if (!graceful) {
+            give_up(job, true);
+        }
+        sem_post(&job->news);
+    }
+    unlock(&before);
+}
+
+/* How many threads are still at work. */
+static size_t release_all(void)
+{
+    size_t left = 0;
+    sigset_t before;
+
+    lock(&before);
+    jobs.stopping = true;
+    for (job_t *job = jobs.first; job != NULL; job = job->next) {
+        if (!job->finished) {
+            give_up(job, true);
+            left++;
+        }
+    }
+    unlock(&before);
+    return left;
+}
+
+/* Before the pools of the process go. A request of this very thread may have been interrupted, so
+ * nothing is freed. */
+static apr_status_t stop(void *unused)
+{
+    int64_t until = pxr_steady_now() + EXIT_WAIT;
+    sigset_t before;
+
+    (void)unused;
+    while (release_all() > 0 && pxr_steady_now() < until) {
+        apr_sleep(EXIT_STEP);
+    }
+    lock(&before);
+    for (job_t *job = jobs.first; job != NULL; job = job->next) {
+        apr_status_t result;
+        if (job->finished) {
+            apr_thread_join(&result, job->thread);
+        }
+    }
+    unlock(&before);
+    return APR_SUCCESS;
+}
+
+void pxr_history_start(apr_pool_t *pchild)
+{
+    apr_pool_pre_cleanup_register(pchild, NULL, stop);
+}
