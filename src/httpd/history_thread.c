@@ -1,5 +1,6 @@
 #include "history.h"
 
+#include <ap_mpm.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 
 /* Threads of one process, those included that nobody waits for any more. */
 #define MOST 16
-/* A thread that waits for its turn looks so often whether it is still wanted. */
+/* Who waits looks so often whether the process is about to end. */
 #define LOOK_EVERY (PXR_SECOND / 10)
 /* A page that takes longer ends with what it has. */
 #define PAGE_TIME (PXR_HISTORY_WAIT / 2)
@@ -333,29 +334,41 @@ static pxr_reading_t begin(job_t *job)
     return outcome;
 }
 
-/* Whether there is nothing to be waited for; sets how long at most. */
-static bool is_over(job_t *job, int64_t latest, int64_t *until)
+/* Whether there is nothing to be waited for. */
+static bool is_over(job_t *job, int64_t latest)
 {
     sigset_t before;
     bool over;
 
     lock(&before);
-    *until = jobs.stopping && jobs.until < latest ? jobs.until : latest;
-    over = job->finished || job->given_up || pxr_steady_now() >= *until;
+    over = job->finished || job->given_up || pxr_steady_now() >= latest ||
+           (jobs.stopping && pxr_steady_now() >= jobs.until);
     unlock(&before);
     return over;
+}
+
+/* Prefork, and httpd before 2.4.49, tell in no other way that a process shall come to its end. */
+static void look_for_stop(void)
+{
+    int state = 0;
+
+    if (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING &&
+        !__atomic_load_n(&jobs.stopping, __ATOMIC_RELAXED)) {
+        pxr_history_stopping(1);
+    }
 }
 
 /* No mutex is held while it waits, so that a signal may end the process here. */
 static void wait_for(job_t *job)
 {
     int64_t latest = pxr_steady_now() + PXR_HISTORY_WAIT;
-    int64_t until;
 
-    while (!is_over(job, latest, &until)) {
+    while (!is_over(job, latest)) {
+        int64_t until = pxr_steady_now() + LOOK_EVERY;
         struct timespec at = {.tv_sec = (time_t)(until / PXR_SECOND),
                               .tv_nsec = (long)(until % PXR_SECOND) * 1000};
         sem_clockwait(&job->news, CLOCK_MONOTONIC, &at);
+        look_for_stop();
     }
 }
 
@@ -410,7 +423,7 @@ void pxr_history_stopping(int graceful)
     sigset_t before;
 
     lock(&before);
-    jobs.stopping = true;
+    __atomic_store_n(&jobs.stopping, true, __ATOMIC_RELAXED);
     jobs.until = pxr_steady_now() + (graceful ? GRACEFUL_WAIT : 0);
     for (job_t *job = jobs.first; job != NULL; job = job->next) {
         if (!graceful) {
@@ -428,7 +441,7 @@ static size_t release_all(void)
     sigset_t before;
 
     lock(&before);
-    jobs.stopping = true;
+    __atomic_store_n(&jobs.stopping, true, __ATOMIC_RELAXED);
     for (job_t *job = jobs.first; job != NULL; job = job->next) {
         if (!job->finished) {
             give_up(job, true);

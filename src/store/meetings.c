@@ -138,7 +138,7 @@ pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace,
     number_creation(&tx, in, slot);
     pxr_name_add(&tx, &names, *link, PXR_NAME_ID, m->id);
     pxr_name_add(&tx, &names, *link, PXR_NAME_JOIN, m->join_key);
-    if (in->number != NULL) {
+    if (in->number != NULL && !in->unlisted) {
         pxr_name_add(&tx, &names, *link, PXR_NAME_NUMBER, in->number);
     }
     slot->names = names;

@@ -189,7 +189,7 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
                     pxr_chain_new(&tx, arrival->packed, arrival->packed_len));
     pxr_tx_put_word(&tx, &slot->details_len, (uint32_t)arrival->packed_len);
     pxr_name_add(&tx, &names, link, PXR_NAME_JOIN, in->join_key);
-    if (arrival->number != NULL) {
+    if (arrival->number != NULL && !arrival->unlisted) {
         pxr_name_add(&tx, &names, link, PXR_NAME_NUMBER, arrival->number);
     }
     pxr_tx_put_word(&tx, &slot->names, names);
@@ -219,6 +219,21 @@ static bool is_named(const pxr_store_t *store, uint32_t workspace, const char *t
     return pxr_name_find(store, workspace, false, text, strlen(text)) != 0;
 }
 
+/* A creation that waits for the database cannot have a name that somebody has there. */
+static void make_way(const pxr_store_t *store, uint32_t workspace, const char *text,
+                     pxr_time_t now)
+{
+    uint32_t name = pxr_name_find(store, workspace, false, text, strlen(text));
+    uint32_t link = name != 0 && pxr_name(store, name)->kind == PXR_NAME_NUMBER
+                        ? pxr_name(store, name)->slot
+                        : 0;
+    uint32_t state = link != 0 ? pxr_slot(store, link)->state : (uint32_t)SLOT_FREE;
+
+    if (state == SLOT_PENDING || state == SLOT_WITHDRAWN) {
+        pxr_slot_dissolve(store, link, PXR_INVALID, now);
+    }
+}
+
 static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
                                  const pxr_meeting_record_t *in, pxr_arrival_t *arrival,
                                  pxr_time_t now)
@@ -233,11 +248,13 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
                    ? pxr_slot_dissolve(store, link, PXR_MISSING, now)
                    : PXR_OK;
     }
+    if (!same) {
+        make_way(store, workspace, in->id, now);
+        make_way(store, workspace, in->number, now);
+    }
     /* The database lets go of a number a little earlier than we do: until then it is not dialled
      * here. */
-    if (arrival->number != NULL && is_named(store, workspace, arrival->number)) {
-        arrival->number = NULL;
-    }
+    arrival->unlisted = is_named(store, workspace, in->number);
     switch (state) {
     case SLOT_TAKEN:
         return merge_known(store, link, in, now);
@@ -250,6 +267,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
             return state == SLOT_PENDING ? pxr_slot_publish(store, link) : PXR_OK;
         }
         pxr_slot_dissolve(store, link, PXR_EXISTS, now);
+        arrival->unlisted = is_named(store, workspace, in->number);
         break;
     default:
         break;

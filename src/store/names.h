@@ -12,6 +12,7 @@ void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, p
 typedef struct {
     const pxr_new_meeting_t *meeting;
     const char *number; /* NULL: none */
+    bool unlisted;      /* its number is kept back for another one */
     const char *texts;  /* answer and service tag */
     const char *packed; /* details */
     size_t packed_len;

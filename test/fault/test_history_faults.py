@@ -191,5 +191,4 @@ def test_a_file_that_is_gone_is_told_and_calls_go_on(make_server):
     one = read(httpd)
     assert one.status == 200 or refused(one)
     assert node.policy(live["id"]).body == answer
-    wait_for_database(httpd)
-    assert read(httpd).status == 200
+    wait_until(lambda: read(httpd).status == 200, 10 * PATIENCE, "the history")

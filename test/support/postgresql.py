@@ -76,7 +76,8 @@ class PostgreSQL:
         locale = ["--no-locale"] if self.encoding in ("UTF8", "SQL_ASCII") else ["--locale=C"]
         self._run("initdb", "-D", self.data, "-U", USER, "--auth=trust", "-E", self.encoding, "--no-sync", *locale)
         settings = {"listen_addresses": "'127.0.0.1'", "port": self.port, "unix_socket_directories": f"'{self.root}'",
-                    "max_connections": 50, **self.settings}
+                    # In files of its own directory: a killed one would leave segments behind.
+                    "dynamic_shared_memory_type": "mmap", "max_connections": 50, **self.settings}
         lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as out:
             out.write(lines)
