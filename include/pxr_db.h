@@ -1,9 +1,10 @@
 #ifndef PXR_DB_H
 #define PXR_DB_H
 
-#include <apr_pools.h>
-
 #include "pxr_record.h"
+
+/* Of APR; the header itself is for those only who know it. */
+typedef struct apr_pool_t apr_pool_t;
 
 /*
  * Meetings, nodes' hostings, call legs and history in an SQL database, over apr_dbd. Which engine
@@ -79,7 +80,7 @@ bool pxr_db_is_current(const pxr_db_t *db);
 #define PXR_DB_EPOCH_LEN PXR_EPOCH_MAX
 
 typedef struct {
-    int64_t revision; /* of the last committed transaction; inside one, its own */
+    int64_t revision;                 /* of the last committed transaction; inside one, its own */
     char epoch[PXR_DB_EPOCH_LEN + 1]; /* differs after the database was replaced or restored */
     pxr_time_t clock;                 /* the database's */
     int64_t own_revision; /* what this machine committed last, as the database remembers; 0:
@@ -151,9 +152,9 @@ pxr_db_status_t pxr_db_tidy(pxr_db_t *db, pxr_time_t now);
 /* History: meetings of a workspace that have ended, last ended first. */
 typedef struct {
     const char *workspace;
-    const char *room_id; /* NULL: any */
-    pxr_time_t from;     /* ended at this or later; 0: from the beginning */
-    pxr_time_t to;       /* ended before this; 0: no bound */
+    const char *room_id;    /* NULL: any */
+    pxr_time_t from;        /* ended at this or later; 0: from the beginning */
+    pxr_time_t to;          /* ended before this; 0: no bound */
     pxr_time_t after_ended; /* go on behind this meeting; 0: from the newest on */
     const char *after_id;
     size_t limit;

@@ -97,8 +97,7 @@ static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, px
         meeting->numbers = (number_t *)numbers;
         meeting->number_count = w->number_prefix != NULL ? PXR_NUMBER_CANDIDATES : 0;
         status = try_to_enter(call, meeting, until, ref, created);
-        if (status == PXR_MISSING &&
-            !pxr_store_await_others(call->store, until - pxr_time_now())) {
+        if (status == PXR_MISSING && !pxr_store_await_others(call->store, until - pxr_time_now())) {
             return PXR_BUSY;
         }
         /* Another number, or the meeting of this id that is known now. */
@@ -425,7 +424,8 @@ static int delete_meeting(request_rec *r, const pxr_call_t *call, const pxr_foun
 /* Ids are exact here: only what people dial is forgiven its case. */
 static bool find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found)
 {
-    return pxr_find(call, false, id, len, found, NULL, 0) == PXR_OK && strlen(found->id) == len && memcmp(found->id, id, len) == 0;
+    return pxr_find(call, false, id, len, found, NULL, 0) == PXR_OK && strlen(found->id) == len &&
+           memcmp(found->id, id, len) == 0;
 }
 
 static int one_meeting(request_rec *r, const pxr_call_t *call, const char *path)

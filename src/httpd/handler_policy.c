@@ -89,8 +89,8 @@ static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const px
     if (!found->draining || !pxr_store_await_round(call->store, PXR_END_WAIT)) {
         return true;
     }
-    return pxr_store_find(call->store, call->workspace->number, false, alias->user,
-                          alias->user_len, pxr_time_now(), &after, NULL, 0) != PXR_OK ||
+    return pxr_store_find(call->store, call->workspace->number, false, alias->user, alias->user_len,
+                          pxr_time_now(), &after, NULL, 0) != PXR_OK ||
            after.verdict != PXR_ENDED;
 }
 

@@ -7,12 +7,9 @@
 #define LEADER_SILENCE (5 * PXR_SECOND)
 
 static const char *const states[] = {
-    [PXR_KEEPER_NONE] = "none",
-    [PXR_KEEPER_STARTING] = "starting",
-    [PXR_KEEPER_OK] = "ok",
-    [PXR_KEEPER_UNREACHABLE] = "unreachable",
-    [PXR_KEEPER_HANGING] = "hanging",
-    [PXR_KEEPER_NEWER] = "newer",
+    [PXR_KEEPER_NONE] = "none",       [PXR_KEEPER_STARTING] = "starting",
+    [PXR_KEEPER_OK] = "ok",           [PXR_KEEPER_UNREACHABLE] = "unreachable",
+    [PXR_KEEPER_HANGING] = "hanging", [PXR_KEEPER_NEWER] = "newer",
 };
 
 static void fill_database(apr_pool_t *pool, const pxr_call_t *call, pxr_time_t now,

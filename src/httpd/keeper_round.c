@@ -142,8 +142,8 @@ static pxr_db_status_t compare_epoch(pxr_keeper_t *k, pxr_db_head_t *head)
 {
     bool first = k->state.epoch[0] == '\0';
     bool other = strcmp(k->state.epoch, head->epoch) != 0;
-    bool older = !other && (head->revision < k->state.revision ||
-                            head->own_revision < k->state.own_revision);
+    bool older = !other &&
+                 (head->revision < k->state.revision || head->own_revision < k->state.own_revision);
     pxr_db_status_t status = PXR_DB_OK;
 
     if (!other && !older) {
@@ -329,8 +329,8 @@ static pxr_db_status_t put_leg(pxr_keeper_t *k, pxr_change_t *change)
 
 static pxr_db_status_t put_table(pxr_keeper_t *k, pxr_table_t table)
 {
-    size_t count = pxr_store_changes(pxr_store(), table, &k->cursors[table], k->changes,
-                                     PXR_KEEPER_BATCH);
+    size_t count =
+        pxr_store_changes(pxr_store(), table, &k->cursors[table], k->changes, PXR_KEEPER_BATCH);
     pxr_db_status_t status = PXR_DB_OK;
 
     k->copy.standing = PXR_STANDING_KNOWN;
@@ -359,8 +359,7 @@ static pxr_db_status_t may_end(pxr_keeper_t *k, const pxr_db_head_t *head, pxr_t
 
 static pxr_db_status_t put_endings(pxr_keeper_t *k, const pxr_db_head_t *head)
 {
-    size_t found =
-        pxr_store_endings(pxr_store(), pxr_time_now(), k->endings, PXR_KEEPER_ENDINGS);
+    size_t found = pxr_store_endings(pxr_store(), pxr_time_now(), k->endings, PXR_KEEPER_ENDINGS);
     pxr_db_status_t status = PXR_DB_OK;
     bool may = true;
 
@@ -406,8 +405,7 @@ static void settle(pxr_keeper_t *k)
             if (pxr_store_settle(pxr_store(), &w->change, &k->copy, PXR_OK) != PXR_OK) {
                 continue;
             }
-        } else if (w->change.table == PXR_TABLE_MEETINGS &&
-                   w->standing == PXR_STANDING_WITHDRAWN) {
+        } else if (w->change.table == PXR_TABLE_MEETINGS && w->standing == PXR_STANDING_WITHDRAWN) {
             pxr_store_forget(pxr_store(), &w->change, &k->copy);
             continue;
         }

@@ -41,7 +41,8 @@ const char *pxr_state_dir(void)
 
 pxr_db_settings_t pxr_database_wanted(apr_pool_t *p)
 {
-    pxr_db_settings_t wanted = {.driver = pxr_global.database, .params = pxr_global.database_params};
+    pxr_db_settings_t wanted = {.driver = pxr_global.database,
+                                .params = pxr_global.database_params};
 
     pxr_db_complete(p, &wanted, pxr_state_dir());
     return wanted;
@@ -117,8 +118,8 @@ static void set_keep(server_rec *s, bool reload)
                                     "Rocket.Chat");
         return;
     }
-    pxr_store_keep(&store, reload || pxr_db_is_shared(&database) ? PXR_KEEP_SHARED
-                                                                 : PXR_KEEP_ALONE);
+    pxr_store_keep(&store,
+                   reload || pxr_db_is_shared(&database) ? PXR_KEEP_SHARED : PXR_KEEP_ALONE);
 }
 
 static void settle_settings(apr_pool_t *p, retained_t *retained)

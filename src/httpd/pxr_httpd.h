@@ -125,7 +125,7 @@ typedef struct {
     const char *state_dir;       /* NULL: default */
     const char *database;        /* driver of apr_dbd, NULL: default, "none" */
     const char *database_params; /* NULL: default */
-    const char *event_log; /* absolute path, or "|" and a program; NULL: none */
+    const char *event_log;       /* absolute path, or "|" and a program; NULL: none */
     pxr_store_sizes_t sizes;
 } pxr_global_conf_t;
 
@@ -156,7 +156,8 @@ const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **fir
                                const char **second, int *too_open);
 
 /* helper.c: does work in a process of its own that has become the run user, and waits for it, at
- * most two minutes. Start-up only. What `work` returns (a pxr_status_t), PXR_BROKEN where it died. */
+ * most two minutes. Start-up only. What `work` returns (a pxr_status_t), PXR_BROKEN where it died.
+ */
 pxr_status_t pxr_run_as_user(server_rec *s, int (*work)(void *data), void *data);
 
 /* segment.c: the memory behind the store. Start-up only. */

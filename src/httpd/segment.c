@@ -226,11 +226,11 @@ static outcome_t take_over(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, p
     if (why == NULL) {
         return READY;
     }
-    ap_log_error(
-        APLOG_MARK, level, 0, s,
-        "shared memory '%s' of a former server is replaced: %s; what the database has not got of its "
-        "meetings is lost",
-        path, why);
+    ap_log_error(APLOG_MARK, level, 0, s,
+                 "shared memory '%s' of a former server is replaced: %s; what the database has not "
+                 "got of its "
+                 "meetings is lost",
+                 path, why);
     unlink(path);
     let_go(memory);
     return NOTHING_THERE;

@@ -119,8 +119,7 @@ static void check_names_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slo
             return;
         }
         name = pxr_name(c->store, link);
-        if (named &&
-            (name->slot != slot_link || name->generation != slot->generation)) {
+        if (named && (name->slot != slot_link || name->generation != slot->generation)) {
             complain(c, "name leads to another meeting", link);
         }
         check_name(c, link, named);

@@ -267,9 +267,9 @@ static pxr_status_t apply_locked(const pxr_store_t *store, uint32_t workspace, c
     }
     pxr_tx_begin(&tx, store);
     put_speaker(&tx, &speaker, workspace, user, event);
-    stored = change != 0 ? pxr_stage_put(&tx, &stage, change,
-                                         !pxr_event_is_about_quality(event->kind), now)
-                         : PXR_OK;
+    stored = change != 0
+                 ? pxr_stage_put(&tx, &stage, change, !pxr_event_is_about_quality(event->kind), now)
+                 : PXR_OK;
     if (stored == PXR_FULL) {
         if (event->kind != PXR_EVENT_DISCONNECTED) {
             pxr_slot_note_crowd(store, stage.slot, now);
@@ -284,8 +284,7 @@ static pxr_status_t apply_locked(const pxr_store_t *store, uint32_t workspace, c
 }
 
 pxr_status_t pxr_store_event(const pxr_store_t *store, uint32_t workspace, const char *user,
-                             const pxr_event_t *event, bool ours, pxr_time_t now,
-                             unsigned *changed)
+                             const pxr_event_t *event, bool ours, pxr_time_t now, unsigned *changed)
 {
     pxr_status_t status = pxr_lock(store);
 

@@ -162,8 +162,7 @@ pxr_status_t pxr_store_unsave(const pxr_store_t *store)
         stamps_t all = stamps_of(store, (pxr_table_t)table);
         for (uint32_t i = 0; i < all.count; i++) {
             if (is_in_use(store, (pxr_table_t)table, i + 1)) {
-                __atomic_store_n(&all.stamps[i].saved, all.stamps[i].version - 1,
-                                 __ATOMIC_RELEASE);
+                __atomic_store_n(&all.stamps[i].saved, all.stamps[i].version - 1, __ATOMIC_RELEASE);
             }
         }
     }

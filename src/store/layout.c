@@ -221,8 +221,8 @@ pxr_status_t pxr_store_open(pxr_store_t *store, void *memory, uint64_t bytes)
         s->name_buckets != g.name_buckets || s->leg_buckets != g.leg_buckets ||
         s->due_at != g.due_at || s->slot_stamps_at != g.slot_stamps_at ||
         s->share_stamps_at != g.share_stamps_at || s->leg_stamps_at != g.leg_stamps_at ||
-        s->name_buckets_at != g.name_buckets_at ||
-        s->slots_at != g.slots_at || s->names_at != g.names_at || s->blocks_at != g.blocks_at ||
+        s->name_buckets_at != g.name_buckets_at || s->slots_at != g.slots_at ||
+        s->names_at != g.names_at || s->blocks_at != g.blocks_at ||
         s->leg_buckets_at != g.leg_buckets_at || s->legs_at != g.legs_at ||
         s->shares_at != g.shares_at || s->publishers_at != g.publishers_at) {
         return PXR_BROKEN;

@@ -10,8 +10,8 @@
 /*
  * The memory, in this order, each table at an offset that is kept in the segment's head:
  *
- *   segment | due | stamps of meetings, shares and legs | name buckets | meetings | names | blocks |
- *   leg buckets | legs | shares | publishers
+ *   segment | due | stamps of meetings, shares and legs | name buckets | meetings | names | blocks
+ * | leg buckets | legs | shares | publishers
  *
  * Everything refers to everything by number. In links the number is one higher, so that 0 means
  * none and zeroed memory is empty. No pointer is stored.

@@ -93,8 +93,7 @@ uint32_t pxr_leg_find_in(const pxr_store_t *store, uint32_t slot, const char *uu
     uint32_t other = 0;
     uint32_t relative = 0;
 
-    return find(store, pxr_slot(store, slot)->workspace, uuid, is_of_slot, slot, &other,
-                &relative);
+    return find(store, pxr_slot(store, slot)->workspace, uuid, is_of_slot, slot, &other, &relative);
 }
 
 static void link_key(pxr_tx_t *tx, uint32_t link, uint32_t which, uint64_t key)

@@ -198,7 +198,8 @@ static bool is_saved(const pxr_store_t *store, uint32_t slot_link)
     const pxr_slot_t *slot = pxr_slot(store, slot_link);
     bool saved = pxr_is_saved(store, pxr_slot_stamp(store, slot_link));
 
-    for (uint32_t link = slot->shares; link != 0 && saved; link = pxr_share_slot(store, link)->next) {
+    for (uint32_t link = slot->shares; link != 0 && saved;
+         link = pxr_share_slot(store, link)->next) {
         saved = pxr_is_saved(store, pxr_share_stamp(store, link));
     }
     for (uint32_t link = slot->legs; link != 0 && saved; link = pxr_leg_slot(store, link)->next) {

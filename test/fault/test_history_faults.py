@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
+import pytest
+
 from databases import Pgsql, Sqlite
 from load import ADDRESSES
 from machine import PATIENCE, history, took, wait_for_database, wait_until_written
@@ -92,6 +94,7 @@ def test_a_frozen_postgresql_is_answered_for_in_time_and_policy_does_not_wait(ma
     wait_until(lambda: all(read(httpd).status == 200 for _ in range(5)), 20 * PATIENCE, "the history")
 
 
+@pytest.mark.slow
 def test_a_connection_that_hangs_in_the_middle_of_a_reading_is_given_up(make_server, postgresql):
     """A table that somebody has locked: the database is well, the reading is not."""
     httpd, node, live = with_history(make_server, Pgsql(postgresql))
@@ -115,6 +118,7 @@ def test_a_connection_that_hangs_in_the_middle_of_a_reading_is_given_up(make_ser
     wait_until(lambda: all(read(httpd).status == 200 for _ in range(5)), 20 * PATIENCE, "the history")
 
 
+@pytest.mark.mpm
 def test_a_stop_does_not_wait_for_readings_that_hang(make_server, postgresql):
     httpd, _, _ = with_history(make_server, Pgsql(postgresql))
     with Pgsql(postgresql).trouble("frozen", httpd), readings(httpd, 6):
@@ -126,6 +130,7 @@ def test_a_stop_does_not_wait_for_readings_that_hang(make_server, postgresql):
     assert len(history(httpd)) == 1
 
 
+@pytest.mark.mpm
 def test_a_graceful_restart_does_not_wait_for_readings_that_hang_nor_does_a_stop_after_it(make_server, postgresql):
     httpd, node, live = with_history(make_server, Pgsql(postgresql))
     answer = node.policy(live["id"]).body
@@ -144,6 +149,7 @@ def test_a_graceful_restart_does_not_wait_for_readings_that_hang_nor_does_a_stop
     assert len(history(httpd)) == 1
 
 
+@pytest.mark.mpm
 def test_readers_that_are_killed_leave_their_places_to_others(make_server, postgresql):
     httpd, _, _ = with_history(make_server, Pgsql(postgresql))
     httpd.expect(KILLED, REPAIRED)

@@ -28,7 +28,7 @@ LIBRARIES = {
     r"curl/.*": ["src/rocketchat"],
     r"(httpd|http_\w+|ap_\w+|mod_\w+|unixd|util_\w+|scoreboard|mpm_common)\.h": ["src/httpd", "."],
     r"apr\w*\.h": ["src/httpd", "src/db"],
-    r"pthread\.h": ["src/store", "src/httpd"],
+    r"pthread\.h": ["src/store", "src/db", "src/httpd"],
 }
 
 MAX_LINES = 600

@@ -66,9 +66,9 @@ static void name_of(uint32_t i, char *id)
 
 static void create_and_join(const world_t *w, ledger_t *ledger)
 {
-    uint32_t i;
-
-    while ((i = atomic_fetch_add(&ledger->next, 1)) < MEETINGS) {
+    for (;;) {
+        /* When all are made they are wanted again, to keep the lock busy. */
+        uint32_t i = atomic_fetch_add(&ledger->next, 1) % MEETINGS;
         pxr_event_t event;
         unsigned changed = 0;
         bool created;

@@ -278,8 +278,9 @@ static void quality_is_joined_by_related_uuids(void **state)
     deliver(&w, &event, T0 + 2);
     event = leg_event(PXR_EVENT_QUALITY, "10.0.0.1", "", "media-leg", 4, T0 + 3);
     unsigned changed = 0;
-    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 3, &changed),
-                     PXR_MISSING);
+    assert_int_equal(
+        pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 3, &changed),
+        PXR_MISSING);
     assert_sound(&w);
     world_close(&w);
 }
@@ -339,11 +340,13 @@ static void a_leg_that_went_to_another_meeting_is_not_taken_from_it(void **state
     assert_int_equal(view.people_count, 0);
     pxr_view_release(&view);
     event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "MeetingA", "u1", 4, T0 + 4);
-    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 4, &changed),
-                     PXR_MISSING);
+    assert_int_equal(
+        pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 4, &changed),
+        PXR_MISSING);
     event = leg_event(PXR_EVENT_UPDATED, "10.0.0.1", "MeetingA", "u1", 2, T0 + 2);
-    assert_int_equal(pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 5, &changed),
-                     PXR_MISSING);
+    assert_int_equal(
+        pxr_store_event(&w.store, w.workspace, "node", &event, false, T0 + 5, &changed),
+        PXR_MISSING);
     view = view_of(&w, second);
     assert_int_equal(view.people_count, 1);
     assert_int_equal(view.life.present, 1);

@@ -60,7 +60,8 @@ static void work(const world_t *w, ledger_t *ledger, uint32_t i)
     atomic_store(&ledger->connected[i], 1);
     if (i % 2 == 0) {
         event.kind = PXR_EVENT_DISCONNECTED;
-        if (pxr_store_event(&w->store, w->workspace, "node", &event, false, now + 1, &changed) == PXR_OK) {
+        if (pxr_store_event(&w->store, w->workspace, "node", &event, false, now + 1, &changed) ==
+            PXR_OK) {
             atomic_store(&ledger->left[i], 1);
         }
     }
