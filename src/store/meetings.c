@@ -67,8 +67,7 @@ static void fill_slot(pxr_tx_t *tx, uint32_t workspace, const pxr_arrival_t *in,
     fresh.answer_len = (uint32_t)m->answer_len;
     fresh.tag_len = (uint32_t)tag_len;
     fresh.details_len = (uint32_t)in->packed_len;
-    fresh.room =
-        m->details.len[PXR_ROOM_ID] > 0 ? pxr_hash_text(m->details.text[PXR_ROOM_ID]) : 0;
+    fresh.room = m->details.len[PXR_ROOM_ID] > 0 ? pxr_hash_text(m->details.text[PXR_ROOM_ID]) : 0;
     memcpy(fresh.id, m->id, strlen(m->id) + 1);
     memcpy(fresh.join_key, m->join_key, strlen(m->join_key) + 1);
     memcpy(fresh.host_pin, m->host_pin, strlen(m->host_pin) + 1);
@@ -112,12 +111,12 @@ static void place_slot(pxr_tx_t *tx, const pxr_arrival_t *in, uint32_t link, pxr
     pxr_tx_put_word(tx, &slot->state, in->state);
 }
 
-pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace,
-                           const pxr_arrival_t *in, uint32_t *link)
+pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace, const pxr_arrival_t *in,
+                           uint32_t *link)
 {
     const pxr_new_meeting_t *m = in->meeting;
-    uint32_t wanted = pxr_blocks_for(m->answer_len + strlen(m->service_tag)) +
-                      pxr_blocks_for(in->packed_len);
+    uint32_t wanted =
+        pxr_blocks_for(m->answer_len + strlen(m->service_tag)) + pxr_blocks_for(in->packed_len);
     bool ended = m->life.state == PXR_MEETING_ENDED;
     pxr_stamp_t *stamp;
     uint32_t names = 0;
@@ -185,8 +184,8 @@ static pxr_status_t find_existing(const pxr_store_t *store, uint32_t known,
     }
 }
 
-static pxr_status_t create_locked(const pxr_store_t *store, uint32_t workspace,
-                                  pxr_arrival_t *in, pxr_ref_t *ref, bool *created)
+static pxr_status_t create_locked(const pxr_store_t *store, uint32_t workspace, pxr_arrival_t *in,
+                                  pxr_ref_t *ref, bool *created)
 {
     const char *id = in->meeting->id;
     uint32_t known = pxr_name_find(store, workspace, false, id, strlen(id));

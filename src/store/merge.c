@@ -164,15 +164,13 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     pxr_meeting_t life = in->life;
     const char *texts = arrival->texts;
     size_t texts_len = in->answer_len + in->tag_len;
-    uint64_t room = in->details.len[PXR_ROOM_ID] > 0
-                        ? pxr_hash_text(in->details.text[PXR_ROOM_ID])
-                        : 0;
+    uint64_t room =
+        in->details.len[PXR_ROOM_ID] > 0 ? pxr_hash_text(in->details.text[PXR_ROOM_ID]) : 0;
     pxr_tx_t tx;
 
     pxr_tx_begin(&tx, store);
     if (tx.root.active >= store->segment->sizes.meetings || tx.root.names_free < 2 ||
-        tx.root.blocks_free <
-            pxr_blocks_for(texts_len) + pxr_blocks_for(arrival->packed_len)) {
+        tx.root.blocks_free < pxr_blocks_for(texts_len) + pxr_blocks_for(arrival->packed_len)) {
         return PXR_FULL;
     }
     /* Nobody looks at these before the state says that it is a meeting. */
@@ -185,8 +183,7 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     pxr_tx_put_word(&tx, &slot->answer, pxr_chain_new(&tx, texts, texts_len));
     pxr_tx_put_word(&tx, &slot->answer_len, (uint32_t)in->answer_len);
     pxr_tx_put_word(&tx, &slot->tag_len, (uint32_t)in->tag_len);
-    pxr_tx_put_word(&tx, &slot->details,
-                    pxr_chain_new(&tx, arrival->packed, arrival->packed_len));
+    pxr_tx_put_word(&tx, &slot->details, pxr_chain_new(&tx, arrival->packed, arrival->packed_len));
     pxr_tx_put_word(&tx, &slot->details_len, (uint32_t)arrival->packed_len);
     pxr_name_add(&tx, &names, link, PXR_NAME_JOIN, in->join_key);
     if (arrival->number != NULL && !arrival->unlisted) {
@@ -220,8 +217,7 @@ static bool is_named(const pxr_store_t *store, uint32_t workspace, const char *t
 }
 
 /* A creation that waits for the database cannot have a name that somebody has there. */
-static void make_way(const pxr_store_t *store, uint32_t workspace, const char *text,
-                     pxr_time_t now)
+static void make_way(const pxr_store_t *store, uint32_t workspace, const char *text, pxr_time_t now)
 {
     uint32_t name = pxr_name_find(store, workspace, false, text, strlen(text));
     uint32_t link = name != 0 && pxr_name(store, name)->kind == PXR_NAME_NUMBER
@@ -405,8 +401,7 @@ static unsigned merge_share(pxr_stage_t *stage, const pxr_share_t *in, pxr_time_
         share->present = 0;
     } else {
         changed = pxr_event_apply(&stage->scene, &event, &in->order, now);
-        if (stage->share != 0 &&
-            (in->last_at > known_last || share->start_time != known_start)) {
+        if (stage->share != 0 && (in->last_at > known_last || share->start_time != known_start)) {
             changed |= PXR_CHANGED_SHARE;
         }
     }
@@ -577,8 +572,7 @@ pxr_status_t pxr_store_merge_leg(const pxr_store_t *store, const pxr_leg_record_
         if (moved || stage.leg != 0) {
             changed |= merge_leg_history(&stage.scene.leg, in, heard_at);
         }
-        if ((changed & PXR_CHANGED_LEG) && stage.leg == 0 &&
-            store->segment->root.free_legs == 0) {
+        if ((changed & PXR_CHANGED_LEG) && stage.leg == 0 && store->segment->root.free_legs == 0) {
             pxr_legs_reclaim(store, 256, now);
         }
         /* Nobody has heard the node just now. */

@@ -17,7 +17,7 @@ from machine import (PATIENCE, database as database_of, history, leader, listing
                      wait_for_database, wait_until_written)
 from meetings import Api
 from pexip import Node, sip, two_legs
-from texts import KILLED, LOCKED, NO_ROOM, OVERWRITTEN, REPAIRED, REPLACED
+from texts import ANY_DATABASE_TROUBLE, KILLED, LOCKED, NO_ROOM, OVERWRITTEN, REPAIRED, REPLACED
 from waiting import wait_until
 from workspace import NODES, PREFIX, workspace
 

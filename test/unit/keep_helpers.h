@@ -126,10 +126,9 @@ static inline void db_put_share(db_t *db, const pxr_share_record_t *in)
 {
     size_t i = 0;
 
-    while (i < db->share_count &&
-           (strcmp(db->shares[i].record.meeting, in->meeting) != 0 ||
-            strcmp(db->shares[i].record.share.node, in->share.node) != 0 ||
-            db->shares[i].record.share.scope != in->share.scope)) {
+    while (i < db->share_count && (strcmp(db->shares[i].record.meeting, in->meeting) != 0 ||
+                                   strcmp(db->shares[i].record.share.node, in->share.node) != 0 ||
+                                   db->shares[i].record.share.scope != in->share.scope)) {
         i++;
     }
     assert_true(i < DB_SHARES);
@@ -266,9 +265,9 @@ static inline pxr_ref_t find_meeting(const world_t *w, const char *id)
 {
     pxr_found_t found;
 
-    assert_int_equal(pxr_store_find(&w->store, w->workspace, false, id, strlen(id), T0, &found,
-                                    NULL, 0),
-                     PXR_OK);
+    assert_int_equal(
+        pxr_store_find(&w->store, w->workspace, false, id, strlen(id), T0, &found, NULL, 0),
+        PXR_OK);
     return found.ref;
 }
 

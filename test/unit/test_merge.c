@@ -13,10 +13,15 @@ static const char *const ids[STORY_MEETINGS] = {"MeetingA", "MeetingB", "Meeting
 static void story(const world_t *w, const world_t *other, uint64_t *seed, uint64_t *seq,
                   pxr_time_t *now, size_t steps)
 {
-    static const pxr_event_kind_t kinds[] = {
-        PXR_EVENT_CONFERENCE_STARTED, PXR_EVENT_CONFERENCE_UPDATED, PXR_EVENT_CONFERENCE_ENDED,
-        PXR_EVENT_CONNECTED,          PXR_EVENT_CONNECTED,          PXR_EVENT_UPDATED,
-        PXR_EVENT_UPDATED,            PXR_EVENT_DISCONNECTED,       PXR_EVENT_QUALITY};
+    static const pxr_event_kind_t kinds[] = {PXR_EVENT_CONFERENCE_STARTED,
+                                             PXR_EVENT_CONFERENCE_UPDATED,
+                                             PXR_EVENT_CONFERENCE_ENDED,
+                                             PXR_EVENT_CONNECTED,
+                                             PXR_EVENT_CONNECTED,
+                                             PXR_EVENT_UPDATED,
+                                             PXR_EVENT_UPDATED,
+                                             PXR_EVENT_DISCONNECTED,
+                                             PXR_EVENT_QUALITY};
 
     for (size_t i = 0; i < steps; i++) {
         pxr_event_kind_t kind = kinds[dice(seed, COUNT(kinds))];
@@ -101,12 +106,12 @@ static void assert_same_answer(const world_t *a, const world_t *b, const char *i
     pxr_found_t x, y;
     char one[256], two[256];
 
-    assert_int_equal(pxr_store_find(&a->store, a->workspace, false, id, strlen(id), T0, &x, one,
-                                    sizeof(one)),
-                     PXR_OK);
-    assert_int_equal(pxr_store_find(&b->store, b->workspace, false, id, strlen(id), T0, &y, two,
-                                    sizeof(two)),
-                     PXR_OK);
+    assert_int_equal(
+        pxr_store_find(&a->store, a->workspace, false, id, strlen(id), T0, &x, one, sizeof(one)),
+        PXR_OK);
+    assert_int_equal(
+        pxr_store_find(&b->store, b->workspace, false, id, strlen(id), T0, &y, two, sizeof(two)),
+        PXR_OK);
     assert_int_equal(x.answer_len, y.answer_len);
     assert_int_equal(x.tag_len, y.tag_len);
     assert_int_equal(x.verdict, y.verdict);
@@ -329,8 +334,7 @@ static void the_keeper_ends_meetings_and_nobody_else(void **state)
     assert_same_view(&a.w, &b.w, "Weekly42", 0);
     assert_present(&b.w, "Weekly42", 0);
     assert_int_equal(db_find(db, "Weekly42")->record.life.state, PXR_MEETING_ENDED);
-    assert_int_equal(db_find(db, "Weekly42")->record.life.ended_at,
-                     copy->record.life.ended_at);
+    assert_int_equal(db_find(db, "Weekly42")->record.life.ended_at, copy->record.life.ended_at);
     assert_changes(&a.w, 0, 0, 0);
     free(copy);
     machine_close(&a);
@@ -399,8 +403,8 @@ static void people_for_whom_there_is_no_room_hold_the_meeting(void **state)
     sync_machine(db, &a, T0 + 2);
     for (size_t i = 0; i < db->leg_count; i++) {
         if (i == 0) {
-            assert_int_equal(
-                pxr_store_merge_meeting(&b.w.store, &db->meetings[0].record, T0 + 3), PXR_OK);
+            assert_int_equal(pxr_store_merge_meeting(&b.w.store, &db->meetings[0].record, T0 + 3),
+                             PXR_OK);
             assert_int_equal(pxr_store_merge_share(&b.w.store, &db->shares[0].record, T0 + 3),
                              PXR_OK);
         }
@@ -408,8 +412,8 @@ static void people_for_whom_there_is_no_room_hold_the_meeting(void **state)
                          i == 0 ? PXR_OK : PXR_FULL);
     }
     assert_sound(&b.w);
-    tell(&b, leg_event(PXR_EVENT_DISCONNECTED, N1, "Weekly42", db->legs[0].record.leg.uuid, 3,
-                       T0 + 4),
+    tell(&b,
+         leg_event(PXR_EVENT_DISCONNECTED, N1, "Weekly42", db->legs[0].record.leg.uuid, 3, T0 + 4),
          T0 + 4);
     assert_int_equal(pxr_store_endings(&b.w.store, T0 + 3600 * PXR_SECOND, &ending, 1), 0);
     view = view_of(&b.w, find_meeting(&b.w, "Weekly42"));
@@ -493,90 +497,6 @@ static void a_meeting_with_many_rooms_goes_into_a_new_era(void **state)
     db_close(db);
 }
 
-/* Both machines know the meeting, and what `a` hears is not told to `b` before sync_both(). */
-static void open_both(db_t *db, machine_t *a, machine_t *b)
-{
-    machine_open(a, 1, 10, 20, PXR_KEEP_SHARED);
-    machine_open(b, 2, 10, 20, PXR_KEEP_SHARED);
-    make_known(db, a, "Weekly42", NULL, T0);
-    sync_machine(db, b, T0);
-}
-
-static void sync_both(db_t *db, machine_t *a, machine_t *b, size_t people)
-{
-    for (int i = 0; i < 2; i++) {
-        sync_machine(db, a, T0 + 100 * PXR_SECOND);
-        sync_machine(db, b, T0 + 100 * PXR_SECOND);
-    }
-    assert_sound(&a->w);
-    assert_sound(&b->w);
-    assert_present(&a->w, "Weekly42", people);
-    assert_present(&b->w, "Weekly42", people);
-}
-
-#define AT(seconds) (T0 + (seconds) * PXR_SECOND)
-
-/* The node was restarted: who had come before is gone, who came after is not, whoever hears it. */
-static void a_new_hosting_takes_those_of_the_old_one_only(void **state)
-{
-    db_t *db = db_open();
-    machine_t a, b;
-    pxr_event_t event;
-
-    (void)state;
-    open_both(db, &a, &b);
-    event = conference_event(PXR_EVENT_CONFERENCE_STARTED, N1, "Weekly42", 1, AT(1));
-    event.start_time = AT(1);
-    tell(&b, event, AT(1));
-    tell(&b, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "old", 2, AT(2)), AT(2));
-    event = conference_event(PXR_EVENT_CONFERENCE_STARTED, N1, "Weekly42", 3, AT(15));
-    event.start_time = AT(15);
-    tell(&a, event, AT(15));
-    tell(&b, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "new", 4, AT(20)), AT(20));
-    tell(&a, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "newer", 5, AT(21)), AT(21));
-    sync_both(db, &a, &b, 2);
-    /* The end of a hosting, and a next one. */
-    tell(&a, conference_event(PXR_EVENT_CONFERENCE_ENDED, N1, "Weekly42", 6, AT(30)), AT(30));
-    tell(&b, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "last", 7, AT(31)), AT(31));
-    sync_both(db, &a, &b, 1);
-    machine_close(&a);
-    machine_close(&b);
-    db_close(db);
-}
-
-/* A farewell from before the return of a leg, told to another machine than the return. */
-static void an_old_farewell_takes_nobody_who_is_back(void **state)
-{
-    static const char room[] = "Weekly42_breakout_1";
-    db_t *db = db_open();
-    machine_t a, b;
-    pxr_event_t farewell;
-
-    (void)state;
-    open_both(db, &a, &b);
-    tell(&a, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "u1", 1, AT(1)), AT(1));
-    farewell = leg_event(PXR_EVENT_DISCONNECTED, N1, "Weekly42", "u1", 2, AT(2));
-    tell(&a, farewell, AT(2));
-    tell(&a, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "u1", 3, AT(3)), AT(3));
-    sync_both(db, &a, &b, 1);
-    tell(&b, farewell, AT(4));
-    sync_both(db, &a, &b, 1);
-    /* Into another room and out of the meeting, half of which each has heard. */
-    tell(&a, leg_event(PXR_EVENT_UPDATED, N1, "Weekly42", "u1", 4, AT(5)), AT(5));
-    tell(&b, leg_event(PXR_EVENT_CONNECTED, N1, room, "u1", 5, AT(6)), AT(6));
-    tell(&b, leg_event(PXR_EVENT_DISCONNECTED, N1, room, "u1", 6, AT(7)), AT(7));
-    sync_both(db, &b, &a, 0);
-    /* In another room for one machine, and gone from the first for the other. */
-    tell(&a, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "u1", 7, AT(10)), AT(10));
-    sync_both(db, &a, &b, 1);
-    tell(&a, leg_event(PXR_EVENT_CONNECTED, N1, room, "u1", 8, AT(11)), AT(11));
-    tell(&b, leg_event(PXR_EVENT_DISCONNECTED, N1, "Weekly42", "u1", 9, AT(11)), AT(11));
-    sync_both(db, &b, &a, 1);
-    machine_close(&a);
-    machine_close(&b);
-    db_close(db);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,8 +509,6 @@ int main(void)
         cmocka_unit_test(people_for_whom_there_is_no_room_hold_the_meeting),
         cmocka_unit_test(a_number_that_is_still_held_is_not_lost),
         cmocka_unit_test(a_meeting_with_many_rooms_goes_into_a_new_era),
-        cmocka_unit_test(a_new_hosting_takes_those_of_the_old_one_only),
-        cmocka_unit_test(an_old_farewell_takes_nobody_who_is_back),
     };
 
     return RUN(tests);

@@ -61,9 +61,9 @@ static void say(const world3_t *s, const char *who, const pxr_event_t *e)
 {
     if (s->trace) {
         print_message("%8.3f %s: %s %s %s %s seq %u at %.3f\n",
-                      (double)(s->now - T0) / (double)PXR_SECOND, who,
-                      pxr_event_kind_name(e->kind), e->node, e->conference, e->uuid,
-                      (unsigned)e->seq, (double)(e->time - T0) / (double)PXR_SECOND);
+                      (double)(s->now - T0) / (double)PXR_SECOND, who, pxr_event_kind_name(e->kind),
+                      e->node, e->conference, e->uuid, (unsigned)e->seq,
+                      (double)(e->time - T0) / (double)PXR_SECOND);
     }
 }
 
@@ -103,7 +103,8 @@ static void pass(world3_t *s, pxr_time_t time)
     }
 }
 
-/* The node says it: to one of the machines, sometimes to both because it did not hear the answer. */
+/* The node says it: to one of the machines, sometimes to both because it did not hear the answer.
+ */
 static void tell(world3_t *s, size_t node, pxr_event_t *event)
 {
     machine_t *to = dice(&s->dice, 2) == 0 ? &s->a : &s->b;
