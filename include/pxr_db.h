@@ -22,6 +22,7 @@ typedef enum {
     PXR_DB_EXISTS,  /* the name is taken by a meeting of this id, or by another one */
     PXR_DB_INVALID, /* the number is taken */
     PXR_DB_REFUSED, /* the engine does not take this record, others it may */
+    PXR_DB_BUSY,    /* somebody else is writing, and has been for a while: try again */
     PXR_DB_FAILED,  /* cannot be reached, lost, full, read-only: close, and open again later */
     PXR_DB_DAMAGED, /* it is no database: pxr_db_set_aside() may help */
     PXR_DB_NEWER,   /* the schema is of a later version of the module */

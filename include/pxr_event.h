@@ -149,6 +149,17 @@ typedef struct {
     pxr_order_t order;  /* of the newest event */
 } pxr_share_t;
 
+/* What an event may say of a leg, or leave as it was said before. */
+typedef enum {
+    PXR_SAID_NAME,
+    PXR_SAID_PROTOCOL,
+    PXR_SAID_SERVICE,
+    PXR_SAID_ROLE,
+    PXR_SAID_MEDIA,
+    PXR_SAID_STREAMING,
+    PXR_SAID,
+} pxr_said_t;
+
 /* One call leg. A person may have several (event reference 0.1, rule 6). */
 typedef struct {
     char uuid[PXR_UUID_MAX + 1];
@@ -163,13 +174,14 @@ typedef struct {
     uint32_t epoch;        /* of its share */
     uint64_t conversation; /* hash, 0: none */
     uint64_t related[PXR_RELATED_MAX];
-    pxr_time_t connected_at; /* by the node's clock */
-    pxr_time_t left_at;      /* by the node's clock */
-    pxr_time_t heard_at;     /* our clock */
-    pxr_time_t quality_at;   /* by the node's clock */
-    pxr_order_t order;       /* of the newest event */
-    uint64_t joined_seq;     /* of the event that brought it here, and */
-    pxr_time_t joined_run;   /* the run of that number */
+    pxr_time_t connected_at;      /* by the node's clock */
+    pxr_time_t left_at;           /* by the node's clock */
+    pxr_time_t heard_at;          /* our clock */
+    pxr_time_t quality_at;        /* by the node's clock */
+    pxr_order_t order;            /* of the newest event */
+    uint64_t joined_seq;          /* of the event that brought it here, and */
+    pxr_time_t joined_run;        /* the run of that number */
+    pxr_time_t said_at[PXR_SAID]; /* by the node's clock: when each was said last */
 } pxr_leg_t;
 
 /* Everything one event can touch. For an event about the conference as a whole `leg` is unused; for

@@ -68,6 +68,9 @@ void pxr_store_round_begins(const pxr_store_t *store);
 /* `pulled`: all that there was has been read. Wakes who waits. */
 void pxr_store_round_ends(const pxr_store_t *store, bool pulled);
 
+/* Leader only: this machine stood still for a while, so that what takes long need not hang. */
+void pxr_store_stood_still(const pxr_store_t *store);
+
 /* Wakes who waits for a creation. */
 void pxr_store_wake(const pxr_store_t *store);
 

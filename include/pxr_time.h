@@ -29,4 +29,20 @@ bool pxr_duration_parse(const char *text, int64_t *out);
 /* The wall clock. Any thread. */
 pxr_time_t pxr_time_now(void);
 
+static inline pxr_time_t pxr_time_later(pxr_time_t a, pxr_time_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline pxr_time_t pxr_time_earlier(pxr_time_t a, pxr_time_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The earlier of two that may be unset. */
+static inline pxr_time_t pxr_time_first(pxr_time_t a, pxr_time_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 #endif

@@ -2,16 +2,6 @@
 
 #include <string.h>
 
-static pxr_time_t later(pxr_time_t a, pxr_time_t b)
-{
-    return a > b ? a : b;
-}
-
-static pxr_time_t earlier(pxr_time_t a, pxr_time_t b)
-{
-    return a < b ? a : b;
-}
-
 void pxr_meeting_init(pxr_meeting_t *m, pxr_time_t now, pxr_time_t not_before, pxr_time_t not_after,
                       int64_t lifetime, int64_t grace, int64_t silence)
 {
@@ -19,7 +9,7 @@ void pxr_meeting_init(pxr_meeting_t *m, pxr_time_t now, pxr_time_t not_before, p
     m->created_at = now;
     m->not_before = not_before;
     m->not_after = not_after;
-    m->expires_at = not_after != 0 ? not_after : later(now, not_before) + lifetime;
+    m->expires_at = not_after != 0 ? not_after : pxr_time_later(now, not_before) + lifetime;
     m->grace = grace;
     m->silence = silence;
     m->state = PXR_MEETING_OPEN;
@@ -69,13 +59,14 @@ static pxr_time_t drained_at(const pxr_meeting_t *m, pxr_time_t last_join)
     if (m->unhosted_since != 0) {
         at = m->unhosted_since + m->grace;
     } else if (m->empty_since != 0) {
-        at = later(m->empty_since + m->silence, m->crowded_until);
+        at = pxr_time_later(m->empty_since + m->silence, m->crowded_until);
     } else {
         return PXR_TIME_NEVER;
     }
     /* Somebody asked for the meeting after the last person had left: he may be typing a PIN. */
     if (!m->closed && m->empty_since != 0 && last_join >= m->empty_since) {
-        at = later(at, earlier(last_join + PXR_HOLD, m->empty_since + PXR_HOLD_MOST));
+        at = pxr_time_later(at,
+                            pxr_time_earlier(last_join + PXR_HOLD, m->empty_since + PXR_HOLD_MOST));
     }
     return at;
 }
@@ -97,10 +88,10 @@ static void end(pxr_meeting_t *m, pxr_time_t now)
     m->state = PXR_MEETING_ENDED;
     m->inferred = m->shares > 0;
     /* The nodes know best when it was over, but their clocks may run ahead of ours. */
-    m->ended_at = m->last_end != 0 && m->started_at != 0 ? earlier(m->last_end, now)
+    m->ended_at = m->last_end != 0 && m->started_at != 0 ? pxr_time_earlier(m->last_end, now)
                   : m->empty_since != 0                  ? m->empty_since
                                                          : now;
-    m->ended_at = later(m->ended_at, m->started_at);
+    m->ended_at = pxr_time_later(m->ended_at, m->started_at);
     m->shares = 0;
     m->present = 0;
     m->empty_since = 0;

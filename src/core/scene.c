@@ -172,21 +172,27 @@ static void merge_leg(pxr_scene_t *scene, const pxr_event_t *event)
 
     if (event->name[0] != '\0') {
         memcpy(leg->name, event->name, sizeof(leg->name));
+        leg->said_at[PXR_SAID_NAME] = event->time;
     }
     if (event->protocol[0] != '\0') {
         memcpy(leg->protocol, event->protocol, sizeof(leg->protocol));
+        leg->said_at[PXR_SAID_PROTOCOL] = event->time;
     }
     if (event->service != PXR_SERVICE_UNSAID) {
         leg->service = (uint8_t)event->service;
+        leg->said_at[PXR_SAID_SERVICE] = event->time;
     }
     if (event->has_role) {
         leg->role = (uint8_t)event->role;
+        leg->said_at[PXR_SAID_ROLE] = event->time;
     }
     if (event->has_media != PXR_UNSAID) {
         leg->has_media = (uint8_t)event->has_media;
+        leg->said_at[PXR_SAID_MEDIA] = event->time;
     }
     if (event->is_streaming != PXR_UNSAID) {
         leg->is_streaming = (uint8_t)event->is_streaming;
+        leg->said_at[PXR_SAID_STREAMING] = event->time;
     }
     if (scene->conversation != 0) {
         leg->conversation = scene->conversation;

@@ -56,6 +56,8 @@ static bool look_up(void *library, const char *name, void *function)
 /* SQLite */
 
 #define SQLITE_CLASS 0xff
+#define SQLITE_BUSY 5
+#define SQLITE_LOCKED 6
 #define SQLITE_CORRUPT 11
 #define SQLITE_TOOBIG 18
 #define SQLITE_CONSTRAINT 19
@@ -141,6 +143,9 @@ static pxr_db_status_t sqlite_judge(const pxr_db_t *db, const char *message)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return PXR_DB_DAMAGED;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return PXR_DB_BUSY;
     case SQLITE_TOOBIG:
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
@@ -342,6 +347,9 @@ static pxr_db_status_t pgsql_judge(const pxr_db_t *db, const char *message)
     if (strspn(code, upper) != 5 || code[5] != ':') {
         return PXR_DB_FAILED;
     }
+    if (strncmp(code, "55P03", 5) == 0) {
+        return PXR_DB_BUSY;
+    }
     /* Data exception, integrity constraint, limit of the engine (such as an index's). */
     return strncmp(code, "22", 2) == 0 || strncmp(code, "23", 2) == 0 || strncmp(code, "54", 2) == 0
                ? PXR_DB_REFUSED
@@ -369,11 +377,11 @@ static pxr_db_status_t pgsql_set_aside(const pxr_db_settings_t *settings, char *
 }
 
 /* A machine that is stopped inside a transaction holds up all others until the server has thrown it
- * out. */
+ * out. They wait for it in small portions, so that they can read in between. */
 #define PGSQL_COMMON \
     "SET client_encoding TO 'UTF8'", "SET client_min_messages TO warning", \
-        "SET statement_timeout TO '10s'", "SET lock_timeout TO '10s'", \
-        "SET idle_in_transaction_session_timeout TO '15s'"
+        "SET statement_timeout TO '10s'", "SET lock_timeout TO '50ms'", \
+        "SET idle_in_transaction_session_timeout TO '3s'"
 
 static const char *const pgsql_keeper[] = {PGSQL_COMMON, NULL};
 static const char *const pgsql_reader[] = {PGSQL_COMMON, "SET default_transaction_read_only TO on",
@@ -405,7 +413,8 @@ static const pxr_engine_t engines[] = {
      .began = "CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)",
      .begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
      .begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-     .lock_schema = "SELECT pg_advisory_xact_lock(5785258226541)",
+     .lock_schema = "SELECT pg_advisory_xact_lock(5785258226541)"
+                    " FROM set_config('lock_timeout', '10s', true)",
      .has_schema = "SELECT CASE WHEN to_regclass('revision') IS NULL THEN 0 ELSE 1 END",
      .set_up = {pgsql_keeper, pgsql_reader},
      .check = pgsql_check,

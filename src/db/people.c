@@ -8,6 +8,8 @@
 #define SHARE_ORDER(column) PXR_FIELD(pxr_share_record_t, "order_" #column, share.order.column)
 #define LEG(column) PXR_FIELD(pxr_leg_record_t, #column, leg.column)
 #define LEG_ORDER(column) PXR_FIELD(pxr_leg_record_t, "order_" #column, leg.order.column)
+#define LEG_SAID(column, what) \
+    PXR_FIELD(pxr_leg_record_t, "said_" #column, leg.said_at[PXR_SAID_##what])
 #define LEG_RELATED(i) PXR_FIELD(pxr_leg_record_t, "related" #i, leg.related[i])
 
 static const pxr_field_t share_keys[] = {PXR_FIELD(pxr_share_record_t, "workspace", workspace),
@@ -47,7 +49,14 @@ static const pxr_field_t leg_fields[] = {
     LEG_ORDER(run),
     LEG(joined_seq),
     LEG(joined_run),
+    LEG_SAID(name, NAME),
+    LEG_SAID(protocol, PROTOCOL),
+    LEG_SAID(service, SERVICE),
+    LEG_SAID(role, ROLE),
+    LEG_SAID(media, MEDIA),
+    LEG_SAID(streaming, STREAMING),
 };
+_Static_assert(PXR_SAID == 6, "each has a column");
 _Static_assert(PXR_RELATED_MAX == 4, "related legs have a column each");
 
 static bool visit_share(const pxr_db_visitor_t *visitor, void *record, bool over)

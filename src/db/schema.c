@@ -50,7 +50,8 @@ static const char *const version_1[] = {
     " worst_quality @int, conversation @int, related0 @int, related1 @int, related2 @int,"
     " related3 @int, connected_at @int, left_at @int, heard_at @int, quality_at @int,"
     " order_source @int, order_seq @int, order_time @int, order_run @int, joined_seq @int,"
-    " joined_run @int, PRIMARY KEY (workspace, meeting, uuid))",
+    " joined_run @int, said_name @int, said_protocol @int, said_service @int, said_role @int,"
+    " said_media @int, said_streaming @int, PRIMARY KEY (workspace, meeting, uuid))",
     "CREATE INDEX participant_rev ON participant (rev, workspace, meeting, uuid)",
     "CREATE INDEX participant_alive ON participant (connected_at, workspace, meeting, uuid)"
     " WHERE over = 0",

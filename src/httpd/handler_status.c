@@ -24,8 +24,9 @@ static void fill_database(apr_pool_t *pool, const pxr_call_t *call, pxr_time_t n
     page->driver = pxr_database()->driver;
     if (pxr_store_kept(call->store) != PXR_KEEP_NOTHING) {
         state = pxr_keeper_state(health, now);
-        page->error = state == PXR_KEEPER_HANGING ? "it does not answer" : health->why;
-        page->since = state == PXR_KEEPER_HANGING ? health->busy_since : health->since;
+        page->error = health->busy_since != 0 && state == PXR_KEEPER_HANGING ? "it does not answer"
+                                                                             : health->why;
+        page->since = state == health->state ? health->since : health->busy_since;
         page->last_commit_at = health->commit_at;
         page->unwritten = pxr_store_unsaved(call->store);
         page->not_loaded = health->not_loaded;

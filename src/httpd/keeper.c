@@ -11,6 +11,8 @@
 #define ROUND_EVERY (PXR_SECOND / 5)
 /* A database that cannot be had is asked again so often. */
 #define RETRY_EVERY PXR_SECOND
+/* One that somebody else is writing to is free again soon. */
+#define RETRY_BLOCKED (PXR_SECOND / 100)
 /* A call that lasts longer is one that hangs. */
 #define PATIENCE (2 * PXR_SECOND)
 /* What a process that ends may take to write the rest. */
@@ -117,19 +119,32 @@ static pxr_db_status_t reach(pxr_keeper_t *k)
     return status;
 }
 
+static pxr_db_status_t try(pxr_keeper_t *k)
+{
+    pxr_db_status_t status = reach(k);
+
+    return status == PXR_DB_OK ? pxr_keeper_round(k) : status;
+}
+
 static pxr_db_status_t work(pxr_keeper_t *k)
 {
+    bool had_connection = k->connected;
     pxr_db_status_t status;
 
     tell(k, true);
     pxr_store_round_begins(pxr_store());
-    status = reach(k);
-    if (status == PXR_DB_OK) {
-        status = pxr_keeper_round(k);
+    status = try(k);
+    if (status == PXR_DB_FAILED && had_connection && !is_stopping()) {
+        /* Perhaps only this connection was lost: to a server that was restarted, or that has thrown
+         * out a machine which stood still. */
+        hang_up(k);
+        status = try(k);
     }
-    if (status == PXR_DB_OK) {
+    if (k->blocked_since != 0 && k->blocked_since + PATIENCE < pxr_time_now()) {
+        become(k, PXR_KEEPER_HANGING, "somebody else is in the middle of a change to it");
+    } else if (status == PXR_DB_OK) {
         become(k, PXR_KEEPER_OK, "");
-    } else if (!is_stopping()) {
+    } else if (!is_stopping() && status != PXR_DB_BUSY) {
         fail(k, status);
     }
     tell(k, false);
@@ -168,7 +183,9 @@ static void *APR_THREAD_FUNC run(apr_thread_t *self, void *data)
         }
         pxr_store_listen(pxr_store(), &heard, wait);
         if (!is_stopping()) {
-            wait = work(k) == PXR_DB_OK ? ROUND_EVERY : RETRY_EVERY;
+            wait = work(k) != PXR_DB_OK    ? RETRY_EVERY
+                   : k->blocked_since != 0 ? RETRY_BLOCKED
+                                           : ROUND_EVERY;
         }
     }
     say_farewell(k);

@@ -495,21 +495,30 @@ static bool has_work(pxr_keeper_t *k)
 
 pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
 {
-    pxr_db_status_t status;
     pxr_time_t began = pxr_time_now();
+    pxr_db_status_t status;
     bool again = true;
+    bool read;
 
     pxr_store_keep_state(pxr_store(), &k->state);
     status = read_all(k);
+    read = status == PXR_DB_OK;
     for (int i = 0; i < TRANSACTIONS && again && status == PXR_DB_OK && has_work(k); i++) {
         status = write_all(k, &again);
         again = again || k->more;
     }
-    if (status == PXR_DB_OK) {
+    if (status == PXR_DB_BUSY) {
+        k->blocked_since = k->blocked_since != 0 ? k->blocked_since : began;
+    } else {
+        k->blocked_since = 0;
+    }
+    if (read && (status == PXR_DB_OK || status == PXR_DB_BUSY)) {
+        /* Another machine that stands still in the middle of its transaction keeps nobody from
+         * reading. */
         k->health.synced_at = pxr_time_now();
-        if (pxr_store_drop_provisional(pxr_store(), began - PXR_PROVISIONAL_KEEP) != PXR_OK) {
-            status = PXR_DB_FAILED;
-        }
+        return pxr_store_drop_provisional(pxr_store(), began - PXR_PROVISIONAL_KEEP) == PXR_OK
+                   ? PXR_DB_OK
+                   : PXR_DB_FAILED;
     }
     return status;
 }

@@ -7,6 +7,8 @@
 /* How long a waiting thread sleeps before it looks whether its process is about to exit. */
 #define WAIT (PXR_SECOND / 2)
 #define ROUND (PXR_SECOND / 10)
+/* A round that comes so late means that the whole machine stood still. */
+#define STANDSTILL PXR_SECOND
 /* Wall and monotonic clock may part by this much before a round is skipped. */
 #define CLOCK_JUMP (60 * PXR_SECOND)
 
@@ -50,17 +52,23 @@ static void rest(leader_t *leader)
     pthread_mutex_unlock(&leader->mutex);
 }
 
-static int64_t clock_difference(pxr_time_t now)
+static int64_t steady_time(void)
 {
     struct timespec steady;
 
     clock_gettime(CLOCK_MONOTONIC, &steady);
-    return now - ((int64_t)steady.tv_sec * PXR_SECOND + steady.tv_nsec / 1000);
+    return (int64_t)steady.tv_sec * PXR_SECOND + steady.tv_nsec / 1000;
+}
+
+static int64_t clock_difference(pxr_time_t now)
+{
+    return now - steady_time();
 }
 
 /* What a leader remembers from one round to the next. */
 typedef struct {
     int64_t clocks;
+    int64_t round_at; /* by the steady clock */
     bool failing;
 } memory_t;
 
@@ -90,6 +98,10 @@ static void do_round(leader_t *leader, memory_t *memory)
     pxr_status_t status;
 
     memory->clocks = clocks;
+    if (memory->round_at != 0 && memory->round_at + STANDSTILL < steady_time()) {
+        pxr_store_stood_still(pxr_store());
+    }
+    memory->round_at = steady_time();
     if (jump > CLOCK_JUMP || jump < -CLOCK_JUMP) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
                      "the clock was set by %" APR_INT64_T_FMT

@@ -63,6 +63,15 @@ void pxr_store_round_begins(const pxr_store_t *store)
     atomic_store(&store->segment->round_began, pxr_steady_time());
 }
 
+void pxr_store_stood_still(const pxr_store_t *store)
+{
+    int64_t began = atomic_load(&store->segment->round_began);
+
+    if (began != 0) {
+        atomic_compare_exchange_strong(&store->segment->round_began, &began, pxr_steady_time());
+    }
+}
+
 void pxr_store_round_ends(const pxr_store_t *store, bool pulled)
 {
     pxr_segment_t *s = store->segment;
@@ -104,12 +113,14 @@ static bool is_in_touch(const pxr_store_t *store, pxr_time_t now)
     return health.state == PXR_KEEPER_OK && health.synced_at + IN_TOUCH > now;
 }
 
-/* The database takes its time: perhaps it hangs, and nobody should wait to find out. */
-static bool is_slow(const pxr_store_t *store)
+/* The database takes its time: perhaps it hangs, and nobody should wait to find out. But where
+ * nothing has moved on this machine, it was the machine that stood still. */
+static bool is_slow(const pxr_store_t *store, pxr_time_t now)
 {
     int64_t began = atomic_load(&store->segment->round_began);
 
-    return began != 0 && began + SLOW < pxr_steady_time();
+    return began != 0 && began + SLOW < pxr_steady_time() &&
+           atomic_load(&store->segment->ticked_at) + PXR_SECOND > now;
 }
 
 bool pxr_store_await_others(const pxr_store_t *store, int64_t wait)
@@ -123,14 +134,22 @@ bool pxr_store_await_round(const pxr_store_t *store, int64_t wait)
     int64_t until = pxr_steady_time() + wait;
     /* A round that is under way may have looked before this was called. */
     uint32_t wanted = atomic_load(&s->rounds_begun) + 1;
+    pxr_keep_health_t health;
 
-    if (!pxr_is_kept(store) || !is_in_touch(store, pxr_time_now()) || is_slow(store)) {
+    pxr_store_keep_health(store, &health);
+    if (!pxr_is_kept(store) || health.state != PXR_KEEPER_OK || is_slow(store, pxr_time_now())) {
         return false;
     }
     pxr_store_ring(store);
     for (;;) {
         uint32_t done = atomic_load(&s->rounds_done);
-        int64_t left = until - pxr_steady_time();
+        int64_t now = pxr_steady_time();
+        int64_t left = until - now;
+        if (left < -PXR_SECOND) {
+            /* This machine stood still, and the keeper with it. */
+            until = now + wait;
+            left = wait;
+        }
         if (has_reached(atomic_load(&s->pulls_done), wanted)) {
             return true;
         }

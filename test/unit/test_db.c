@@ -424,6 +424,9 @@ static void keeps_every_field_of_shares_and_legs(void **state)
     l.leg.order = extreme_order();
     l.leg.joined_seq = UINT64_MAX;
     l.leg.joined_run = INT64_MIN;
+    for (int i = 0; i < PXR_SAID; i++) {
+        l.leg.said_at[i] = INT64_MAX - i;
+    }
     for (int round = 0; round < 2; round++) {
         int64_t revision = begin(w.db);
         OK(w.db, pxr_db_put_share(w.db, &s));
