@@ -81,7 +81,7 @@ static const char *sqlite_check(apr_pool_t *p, const pxr_db_settings_t *settings
     if (settings->params == NULL || *settings->params == '\0') {
         return "the path of the file is missing";
     }
-    return NULL;
+    return settings->params[0] == '/' ? NULL : "the path of the file must be absolute";
 }
 
 static pxr_db_status_t sqlite_fail(pxr_db_t *db, const char *what)

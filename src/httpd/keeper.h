@@ -30,7 +30,7 @@ typedef struct {
     pxr_time_t signed_at; /* when the other machines heard of us */
     pxr_time_t tidied_at;
     uint32_t cursors[PXR_TABLES];
-    bool more; /* there was more to write than one transaction takes */
+    bool more;                /* there was more to write than one transaction takes */
     pxr_time_t blocked_since; /* somebody else holds the database; 0: nobody */
     pxr_written_t written[PXR_TABLES * PXR_KEEPER_BATCH];
     size_t written_count;

@@ -1092,6 +1092,7 @@ typedef struct {
     pxr_db_head_t head;
     pxr_db_status_t status;
     bool exists;
+    unsigned waits;
 } rival_t;
 
 static void *begin_and_look_for_it(void *context)
@@ -1100,7 +1101,11 @@ static void *begin_and_look_for_it(void *context)
     pxr_meeting_record_t m = meeting("Meeting1");
     bool is_number;
 
-    rival->status = pxr_db_begin(rival->db, &rival->head);
+    /* It waits in small portions. */
+    do {
+        rival->status = pxr_db_begin(rival->db, &rival->head);
+        rival->waits += rival->status == PXR_DB_BUSY;
+    } while (rival->status == PXR_DB_BUSY);
     if (rival->status == PXR_DB_OK) {
         rival->exists = pxr_db_create(rival->db, &m, &is_number) == PXR_DB_EXISTS;
         rival->status = pxr_db_commit(rival->db);
@@ -1134,6 +1139,7 @@ static void only_one_writes_and_sees_all_before(void **state)
     commit(w.db);
     assert_int_equal(pthread_join(thread, NULL), 0);
     CHECK(rival.status == PXR_DB_OK, "%s", pxr_db_why(rival.db));
+    assert_true(strcmp(driver, "pgsql") != 0 || rival.waits > 0);
     assert_int_equal(rival.head.revision, mine + 1);
     assert_true(rival.exists);
     for (int i = 0; i < 50; i++) {
@@ -1322,7 +1328,9 @@ static void *begin_only(void *context)
 {
     rival_t *rival = context;
 
-    rival->status = pxr_db_begin(rival->db, &rival->head);
+    do {
+        rival->status = pxr_db_begin(rival->db, &rival->head);
+    } while (rival->status == PXR_DB_BUSY);
     return NULL;
 }
 
