@@ -128,7 +128,8 @@ pxr_db_status_t pxr_db_create(pxr_db_t *db, const pxr_meeting_record_t *record, 
 
 /* Inside a transaction: writes what is known now over what is there, or enters it anew. A meeting
  * that has ended takes its shares and legs with it: legs that are in it leave at its end. A share
- * that is not open takes the legs that came before its end. */
+ * that is not open takes the legs that came before its end. PXR_DB_EXISTS, and
+ * nothing is changed, where a meeting that has ended would go on again. */
 pxr_db_status_t pxr_db_put_meeting(pxr_db_t *db, const pxr_meeting_record_t *record);
 pxr_db_status_t pxr_db_put_share(pxr_db_t *db, const pxr_share_record_t *record);
 pxr_db_status_t pxr_db_put_leg(pxr_db_t *db, const pxr_leg_record_t *record);

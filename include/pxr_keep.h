@@ -51,6 +51,9 @@ bool pxr_store_await_round(const pxr_store_t *store, int64_t wait);
 /* This process is about to exit: whoever waits in it is told that it took too long. */
 void pxr_store_stop_waiting(const pxr_store_t *store);
 
+/* Whether a meeting was closed while nobody was in it, and has not ended yet. Any thread. */
+bool pxr_store_is_dismissed(const pxr_store_t *store, pxr_ref_t ref);
+
 /* Whether it is known at present which meetings there are. */
 bool pxr_store_knows_all(const pxr_store_t *store, pxr_time_t now);
 
@@ -79,7 +82,8 @@ typedef struct {
     int64_t revision;
     int64_t own_revision;
     char epoch[PXR_EPOCH_MAX + 1];
-    bool complete; /* every meeting of the database is in the working set */
+    bool complete;    /* every meeting of the database is in the working set */
+    uint32_t emptied; /* how often it had to be filled anew; set by the store */
 } pxr_keep_state_t;
 
 void pxr_store_keep_state(const pxr_store_t *store, pxr_keep_state_t *state);
@@ -113,6 +117,7 @@ typedef struct {
     pxr_meeting_record_t record;
     pxr_standing_t standing;
     uint32_t generation;
+    pxr_time_t waiting_since;                            /* of a pending one */
     char texts[PXR_ANSWER_MAX + PXR_PEXIP_TEXT_MAX + 1]; /* what the record borrows */
     char packed[PXR_DETAILS_MAX];
 } pxr_meeting_copy_t;
@@ -135,6 +140,10 @@ pxr_status_t pxr_store_unsave(const pxr_store_t *store);
 /* Creations. A copy that stands pending is about to be written: PXR_MISSING where it has been
  * given up meanwhile. */
 pxr_status_t pxr_store_sending(const pxr_store_t *store, const pxr_change_t *change,
+                               const pxr_meeting_copy_t *copy);
+
+/* One for which nobody can be waiting any more, because his process has ended, is withdrawn. */
+pxr_status_t pxr_store_abandon(const pxr_store_t *store, const pxr_change_t *change,
                                const pxr_meeting_copy_t *copy);
 
 /* What became of it: PXR_OK, or what pxr_store_await() tells the one who waits. */

@@ -35,6 +35,7 @@ typedef struct {
     pxr_time_t empty_since;    /* 0 while somebody is present or it is not live */
     pxr_time_t crowded_until;  /* until then a leg may be there for which there was no record */
     pxr_time_t unhosted_since; /* 0 while some node hosts it or it is not live */
+    pxr_time_t dismissed_at;   /* closed while nobody was in it: it ends without any grace */
     uint32_t shares;           /* nodes (and breakout rooms on nodes) that host it now */
     uint32_t present;          /* legs that are evidence of a person */
     uint32_t state;            /* pxr_meeting_state_t */
@@ -73,6 +74,9 @@ bool pxr_meeting_tick(pxr_meeting_t *m, pxr_time_t last_join, pxr_time_t now);
 
 /* Closes: no new joins, ended at once when nobody is in it. True where the record changed. */
 bool pxr_meeting_close(pxr_meeting_t *m, pxr_time_t now);
+
+/* The same, but where nobody is in it pxr_meeting_tick() is to end it: others may know better. */
+bool pxr_meeting_dismiss(pxr_meeting_t *m, pxr_time_t now);
 
 /* "open", "live" or "ended". */
 const char *pxr_meeting_state_name(uint32_t state);

@@ -114,6 +114,7 @@ typedef struct {
     size_t answer_len;
     const char *service_tag;
     bool breakouts;
+    bool asked;         /* the database was asked, and does not know this id */
     pxr_meeting_t life; /* from pxr_meeting_init() */
     pxr_details_t details;
 } pxr_new_meeting_t;
@@ -162,7 +163,8 @@ typedef struct {
 size_t pxr_store_list(const pxr_store_t *store, uint32_t workspace, const pxr_list_query_t *query,
                       pxr_ref_t *refs, pxr_time_t *created, bool *more);
 
-/* Closes a meeting: interface section 5, DELETE. */
+/* Closes a meeting: interface section 5, DELETE. With a database it is the keeper that ends one in
+ * which nobody is. */
 pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
                              pxr_time_t now);
 

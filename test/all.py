@@ -2,7 +2,7 @@
 """Runs every test and closes with one line `N passed, N failed`.
 
 Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, fault,
-fault-worker, fault-prefork); without any, all run. The parts that use the processor little run two at a time.
+fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
 """
 
 import os
@@ -115,7 +115,7 @@ PARTS = {
     "lint": lint,
     "unit": unit,
     "play": play,
-    # The longest first: two parts run at a time.
+    # The longest first: three parts run at a time.
     "fault": lambda: integration("fault", "event", folder="fault"),
     "event": lambda: integration("event", "event"),
     "worker": lambda: integration("worker", "worker"),
@@ -142,7 +142,7 @@ def main():
     if unknown:
         sys.exit(f"there is no part {', '.join(unknown)}; parts are {', '.join(PARTS)}")
     passed = failed = 0
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=3) as pool:
         for good, bad, line, text in pool.map(one_part, names):
             if bad:
                 print(text)

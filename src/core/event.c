@@ -87,14 +87,14 @@ const char *pxr_quality_name(pxr_quality_t quality)
 {
     static const char *const names[] = {"unknown", "good", "ok", "bad", "terrible"};
 
-    return names[quality];
+    return names[(size_t)quality < sizeof(names) / sizeof(names[0]) ? quality : 0];
 }
 
 const char *pxr_role_name(pxr_role_t role)
 {
     static const char *const names[] = {"unknown", "guest", "host"};
 
-    return names[role];
+    return names[(size_t)role < sizeof(names) / sizeof(names[0]) ? role : 0];
 }
 
 bool pxr_event_is_about_leg(pxr_event_kind_t kind)

@@ -75,9 +75,9 @@ pxr_time_t pxr_meeting_due(const pxr_meeting_t *m, pxr_time_t last_join)
 {
     switch (m->state) {
     case PXR_MEETING_OPEN:
-        return m->closed ? 0 : m->expires_at;
+        return m->dismissed_at != 0 ? m->dismissed_at : m->closed ? 0 : m->expires_at;
     case PXR_MEETING_LIVE:
-        return drained_at(m, last_join);
+        return m->dismissed_at != 0 && m->present == 0 ? m->dismissed_at : drained_at(m, last_join);
     default:
         return PXR_TIME_NEVER;
     }
@@ -132,6 +132,18 @@ bool pxr_meeting_close(pxr_meeting_t *m, pxr_time_t now)
         return false;
     }
     m->closed = 1;
+    return true;
+}
+
+bool pxr_meeting_dismiss(pxr_meeting_t *m, pxr_time_t now)
+{
+    if (m->state == PXR_MEETING_ENDED || m->closed) {
+        return false;
+    }
+    m->closed = 1;
+    if (m->present == 0 && m->crowded_until <= now) {
+        m->dismissed_at = now;
+    }
     return true;
 }
 

@@ -198,9 +198,9 @@ static pxr_db_status_t sqlite_set_aside(const pxr_db_settings_t *settings, char 
     return PXR_DB_OK;
 }
 
-/* The driver holds a lock of the whole process while SQLite waits, and tries sixteen times with
- * pauses of 0.1 s between: short waits of SQLite's own let others have their turn. */
-#define SQLITE_WAIT "PRAGMA busy_timeout = 200"
+/* The driver itself tries sixteen times with pauses of 0.1 s between. While SQLite waits it holds a
+ * lock of the whole process, and nothing can end it. */
+#define SQLITE_WAIT "PRAGMA busy_timeout = 0"
 
 static const char *const sqlite_keeper[] = {SQLITE_WAIT,
                                             "PRAGMA journal_mode = WAL",

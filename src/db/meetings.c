@@ -64,7 +64,7 @@ static const pxr_statement_t read_one = {&pxr_db_meetings,
                                          " WHERE @match AND withdrawn = 0"};
 static const pxr_statement_t change = {&pxr_db_meetings,
                                        "UPDATE meeting SET @sets, rev = %lld, over = %lld"
-                                       " WHERE @match"};
+                                       " WHERE @match AND (over = 0 OR %lld = 1)"};
 static const pxr_statement_t enter = {&pxr_db_meetings,
                                       "INSERT INTO meeting (@columns, rev, over, @keys)"
                                       " VALUES (@values, %lld, %lld, @keyvalues)"};
@@ -179,6 +179,9 @@ static pxr_db_status_t put_row(pxr_db_t *db, const pxr_statement_t *statement,
     pxr_db_arg_number(&args, db->revision);
     pxr_db_arg_number(&args, record->life.state == PXR_MEETING_ENDED || record->withdrawn);
     pxr_db_arg_fields(&args, db->scratch, keys, pxr_db_meetings.key_count, record);
+    if (statement == &change) {
+        pxr_db_arg_number(&args, record->life.state == PXR_MEETING_ENDED || record->withdrawn);
+    }
     return pxr_db_run(db, statement, &args, rows);
 }
 
@@ -267,6 +270,15 @@ static pxr_db_status_t put_end(pxr_db_t *db, const pxr_meeting_record_t *record)
     return pxr_db_run(db, &hold_number, &args, NULL);
 }
 
+/* What has ended stays ended, whoever still believes that it goes on. */
+static bool is_over(pxr_db_t *db, const pxr_meeting_record_t *record, pxr_db_status_t *status)
+{
+    pxr_time_t ended_at = 0;
+
+    *status = pxr_db_meeting_end(db, record->workspace, record->id, &ended_at);
+    return *status != PXR_DB_OK || ended_at != 0;
+}
+
 pxr_db_status_t pxr_db_put_meeting(pxr_db_t *db, const pxr_meeting_record_t *record)
 {
     pxr_db_status_t status = pxr_db_inside(db);
@@ -277,6 +289,9 @@ pxr_db_status_t pxr_db_put_meeting(pxr_db_t *db, const pxr_meeting_record_t *rec
         status = put_row(db, &change, record, &rows);
     }
     /* A database that was restored from a backup need not know it. */
+    if (status == PXR_DB_OK && rows == 0 && is_over(db, record, &status)) {
+        return status == PXR_DB_OK ? PXR_DB_EXISTS : status;
+    }
     if (status == PXR_DB_OK && rows == 0) {
         status = put_row(db, &enter, record, NULL);
         if (status == PXR_DB_OK) {

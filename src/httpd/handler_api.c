@@ -90,6 +90,7 @@ static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, px
     pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
     pxr_status_t status = PXR_INVALID;
 
+    meeting->asked = false;
     for (int round = 0; round < ROUNDS; round++) {
         if (w->number_prefix != NULL && !draw_numbers(w, numbers)) {
             return PXR_BROKEN;
@@ -97,8 +98,10 @@ static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, px
         meeting->numbers = (number_t *)numbers;
         meeting->number_count = w->number_prefix != NULL ? PXR_NUMBER_CANDIDATES : 0;
         status = try_to_enter(call, meeting, until, ref, created);
-        if (status == PXR_MISSING && !pxr_store_await_others(call->store, until - pxr_time_now())) {
-            return PXR_BUSY;
+        if (status == PXR_MISSING) {
+            /* Events speak of it: perhaps another machine has just made it. */
+            meeting->asked = pxr_store_await_round(call->store, until - pxr_time_now());
+            status = meeting->asked ? PXR_MISSING : PXR_BUSY;
         }
         /* Another number, or the meeting of this id that is known now. */
         if (status != PXR_INVALID && status != PXR_EXISTS && status != PXR_MISSING) {
@@ -413,11 +416,27 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
     return reply;
 }
 
+/* Whoever ends a meeting in which nobody is may expect that it has ended. While the database is
+ * away it is only closed. */
+static void await_end(const pxr_call_t *call, pxr_ref_t ref)
+{
+    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
+
+    while (pxr_store_is_dismissed(call->store, ref) && pxr_time_now() < until &&
+           pxr_store_await_round(call->store, until - pxr_time_now())) {
+        /* Other machines may have to be waited for. */
+        apr_sleep(PXR_SECOND / 50);
+    }
+}
+
 static int delete_meeting(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
 {
     pxr_status_t status =
         pxr_store_close(call->store, call->workspace->number, found->ref, pxr_time_now());
 
+    if (status == PXR_OK) {
+        await_end(call, found->ref);
+    }
     return status == PXR_OK ? pxr_reply_empty(r, HTTP_NO_CONTENT) : pxr_reply_status(r, status);
 }
 

@@ -58,7 +58,4 @@ typedef enum {
 pxr_reading_t pxr_history_read(const pxr_db_history_t *query, pxr_page_t *page, char *why,
                                size_t why_size);
 
-/* Microseconds of a clock that nobody sets. */
-int64_t pxr_steady_now(void);
-
 #endif

@@ -63,14 +63,6 @@ static struct {
     int64_t until; /* while stopping: when requests must be done */
 } jobs = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-int64_t pxr_steady_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PXR_SECOND + now.tv_nsec / 1000;
-}
-
 /* Without signals: prefork ends a process from a handler, which comes here as well. */
 static void lock(sigset_t *before)
 {

@@ -23,6 +23,7 @@ static pxr_keeper_t *keeper;
 static apr_thread_t *thread;
 static bool stopping;
 static bool finished;
+static bool released; /* it had to be, so it hangs */
 /* Whoever ends a call that hangs must find the connection still there. */
 static pthread_mutex_t connection = PTHREAD_MUTEX_INITIALIZER;
 
@@ -115,6 +116,8 @@ static pxr_db_status_t reach(pxr_keeper_t *k)
     if (!k->connected) {
         status = pxr_db_open(&k->db, &k->settings, PXR_DB_KEEPER);
         k->connected = status == PXR_DB_OK;
+        /* Busy for so long that it cannot even be opened. */
+        status = status == PXR_DB_BUSY ? PXR_DB_FAILED : status;
     }
     return status;
 }
@@ -158,8 +161,9 @@ static void say_farewell(pxr_keeper_t *k)
     pxr_time_t until = pxr_time_now() + FAREWELL;
     pxr_db_status_t status = PXR_DB_OK;
 
-    while (status == PXR_DB_OK && k->health.state != PXR_KEEPER_NEWER &&
-           pxr_store_unsaved(pxr_store()) > 0 && pxr_time_now() < until) {
+    /* To connect again may take too long. */
+    while (status == PXR_DB_OK && k->connected && pxr_store_unsaved(pxr_store()) > 0 &&
+           pxr_time_now() < until) {
         status = work(k);
     }
 }
@@ -174,6 +178,8 @@ static void *APR_THREAD_FUNC run(apr_thread_t *self, void *data)
     (void)self;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
+    /* Also for one that is to write the last of it and go. */
+    work(k);
     while (!is_stopping()) {
         if (wait > ROUND_EVERY) {
             /* Whoever rings cannot make it come back sooner. */
@@ -242,9 +248,21 @@ static bool release(void)
     db = __atomic_load_n(&keeper->db, __ATOMIC_ACQUIRE);
     if (db != NULL) {
         pxr_db_release(db);
+        released = true;
     }
     pthread_mutex_unlock(&connection);
     return db != NULL;
+}
+
+bool pxr_keeper_has_hope(void)
+{
+    pxr_keep_health_t health;
+
+    if (released || pxr_store_unsaved(pxr_store()) == 0) {
+        return false;
+    }
+    pxr_store_keep_health(pxr_store(), &health);
+    return pxr_keeper_state(&health, pxr_time_now()) == PXR_KEEPER_OK;
 }
 
 void pxr_keeper_stop(void)

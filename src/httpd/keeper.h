@@ -29,6 +29,9 @@ typedef struct {
     pxr_keep_health_t health;
     pxr_time_t signed_at; /* when the other machines heard of us */
     pxr_time_t tidied_at;
+    int64_t ahead;  /* the database's clock before ours */
+    int64_t clocks; /* our wall clock before the steady one, in the last round */
+    bool clock_jumped;
     uint32_t cursors[PXR_TABLES];
     bool more;                /* there was more to write than one transaction takes */
     pxr_time_t blocked_since; /* somebody else holds the database; 0: nobody */

@@ -5,6 +5,12 @@
 /* How often the other machines hear of one that has nothing to say. */
 #define SIGN_EVERY (PXR_SECOND / 2)
 #define TIDY_EVERY (60 * PXR_SECOND)
+/* So many transactions of one round; what is left waits for the next. */
+#define TRANSACTIONS 20
+/* A creation that waits for longer has lost the one who wanted it. */
+#define ABANDONED (PXR_CREATE_WAIT + PXR_SECOND)
+/* Nothing ends in a round in which our clock was set by more. */
+#define CLOCK_JUMP (60 * PXR_SECOND)
 /* Clocks that differ by more are put right, and told of. */
 #define CLOCK_DIFFERENCE (2 * PXR_SECOND)
 
@@ -12,10 +18,10 @@
 
 static bool is_taken_in(pxr_keeper_t *k, pxr_status_t status)
 {
-    k->health.not_loaded += status == PXR_FULL;
-    /* What does not fit or does not belong here is left out; only a store that cannot be locked
-     * ends the reading. */
-    return status != PXR_BUSY && status != PXR_BROKEN;
+    k->health.not_loaded += status == PXR_FULL || status == PXR_BROKEN || status == PXR_INVALID;
+    /* What does not fit, makes no sense or does not belong here is left out; only a store that
+     * cannot be locked ends the reading. */
+    return status != PXR_BUSY;
 }
 
 static bool take_meeting(void *context, const pxr_meeting_record_t *record)
@@ -142,8 +148,10 @@ static pxr_db_status_t compare_epoch(pxr_keeper_t *k, pxr_db_head_t *head)
 {
     bool first = k->state.epoch[0] == '\0';
     bool other = strcmp(k->state.epoch, head->epoch) != 0;
-    bool older = !other &&
-                 (head->revision < k->state.revision || head->own_revision < k->state.own_revision);
+    /* A row that is missing may have been tidied away while this machine stood still. */
+    bool older =
+        !other && (head->revision < k->state.revision ||
+                   (head->own_revision != 0 && head->own_revision < k->state.own_revision));
     pxr_db_status_t status = PXR_DB_OK;
 
     if (!other && !older) {
@@ -165,6 +173,7 @@ static void compare_clocks(pxr_keeper_t *k, const pxr_db_head_t *head)
     int64_t ahead = head->clock - pxr_time_now();
     bool was_wrong = k->health.clock_ahead != 0;
 
+    k->ahead = ahead;
     k->health.clock_ahead = ahead > CLOCK_DIFFERENCE || ahead < -CLOCK_DIFFERENCE ? ahead : 0;
     if (k->health.clock_ahead != 0 && !was_wrong) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, k->server,
@@ -209,13 +218,15 @@ static void remember(pxr_keeper_t *k, const pxr_change_t *change)
 }
 
 /* One record that the database will never take must not keep all others from it. */
-static void give_up(pxr_keeper_t *k, const pxr_change_t *change, bool pending)
+static void give_up(pxr_keeper_t *k, const pxr_change_t *change, pxr_standing_t standing)
 {
     k->health.refused++;
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, k->server, "the database does not take a record: %s",
                  pxr_db_why(k->db));
-    if (pending) {
+    if (standing == PXR_STANDING_PENDING) {
         pxr_store_settle(pxr_store(), change, &k->copy, PXR_BROKEN);
+    } else if (standing == PXR_STANDING_WITHDRAWN) {
+        pxr_store_forget(pxr_store(), change, &k->copy);
     } else {
         pxr_store_saved(pxr_store(), change);
     }
@@ -263,16 +274,39 @@ static pxr_db_status_t create(pxr_keeper_t *k, const pxr_change_t *change)
     }
 }
 
+/* It has ended for all others, while this machine was away. */
+static pxr_db_status_t learn_end(pxr_keeper_t *k, const pxr_change_t *change)
+{
+    pxr_db_visitor_t all = visitor(k);
+    pxr_db_status_t status =
+        pxr_db_read_meeting(k->db, k->copy.record.workspace, k->copy.record.id, &all);
+
+    if (status == PXR_DB_MISSING) {
+        /* Withdrawn, so nobody was ever told of it. */
+        pxr_store_saved(pxr_store(), change);
+        status = PXR_DB_OK;
+    }
+    return status;
+}
+
 static pxr_db_status_t put_meeting(pxr_keeper_t *k, pxr_change_t *change)
 {
     pxr_status_t copied = pxr_store_copy_meeting(pxr_store(), change, &k->copy);
     pxr_db_status_t status;
 
+    if (copied == PXR_BROKEN) {
+        give_up(k, change, PXR_STANDING_KNOWN);
+    }
     if (copied != PXR_OK) {
-        return copied == PXR_MISSING || copied == PXR_BUSY ? PXR_DB_OK : PXR_DB_FAILED;
+        return PXR_DB_OK;
     }
     switch (k->copy.standing) {
     case PXR_STANDING_PENDING:
+        if (k->copy.waiting_since + ABANDONED < pxr_time_now()) {
+            /* Taken back in the next round. */
+            pxr_store_abandon(pxr_store(), change, &k->copy);
+            return PXR_DB_OK;
+        }
         status = create(k, change);
         break;
     case PXR_STANDING_WITHDRAWN:
@@ -285,10 +319,12 @@ static pxr_db_status_t put_meeting(pxr_keeper_t *k, pxr_change_t *change)
         status = pxr_db_put_meeting(k->db, &k->copy.record);
         if (status == PXR_DB_OK) {
             remember(k, change);
+        } else if (status == PXR_DB_EXISTS) {
+            status = learn_end(k, change);
         }
     }
     if (status == PXR_DB_REFUSED) {
-        give_up(k, change, k->copy.standing == PXR_STANDING_PENDING);
+        give_up(k, change, k->copy.standing);
     }
     return status;
 }
@@ -305,7 +341,7 @@ static pxr_db_status_t put_share(pxr_keeper_t *k, pxr_change_t *change)
     if (status == PXR_DB_OK) {
         remember(k, change);
     } else if (status == PXR_DB_REFUSED) {
-        give_up(k, change, false);
+        give_up(k, change, PXR_STANDING_KNOWN);
     }
     return status;
 }
@@ -322,7 +358,7 @@ static pxr_db_status_t put_leg(pxr_keeper_t *k, pxr_change_t *change)
     if (status == PXR_DB_OK) {
         remember(k, change);
     } else if (status == PXR_DB_REFUSED) {
-        give_up(k, change, false);
+        give_up(k, change, PXR_STANDING_KNOWN);
     }
     return status;
 }
@@ -349,8 +385,8 @@ static pxr_db_status_t may_end(pxr_keeper_t *k, const pxr_db_head_t *head, pxr_t
 {
     uint32_t behind = 0;
     uint32_t alive = 0;
-    pxr_db_status_t status = pxr_db_others(k->db, since + k->health.clock_ahead,
-                                           head->clock - PXR_MACHINE_SILENCE, &behind, &alive);
+    pxr_db_status_t status =
+        pxr_db_others(k->db, since + k->ahead, head->clock - PXR_MACHINE_SILENCE, &behind, &alive);
 
     k->health.machines = alive + 1;
     *may = status == PXR_DB_OK && behind == 0;
@@ -363,12 +399,8 @@ static pxr_db_status_t put_endings(pxr_keeper_t *k, const pxr_db_head_t *head)
     pxr_db_status_t status = PXR_DB_OK;
     bool may = true;
 
-    if (k->shared) {
-        /* Also tells who else is there. */
-        status = may_end(k, head, 0, &may);
-    }
     for (size_t i = 0; i < found && status == PXR_DB_OK; i++) {
-        if (k->shared && k->health.machines > 1) {
+        if (k->shared) {
             status = may_end(k, head, k->endings[i].due, &may);
         }
         if (may && status == PXR_DB_OK &&
@@ -377,7 +409,8 @@ static pxr_db_status_t put_endings(pxr_keeper_t *k, const pxr_db_head_t *head)
             k->endings[k->ending_count++] = k->endings[i];
         }
     }
-    return status;
+    /* Nothing that this module writes is refused; somebody has changed the tables. */
+    return status == PXR_DB_REFUSED ? PXR_DB_FAILED : status;
 }
 
 static bool endings_hold(const pxr_keeper_t *k)
@@ -413,23 +446,22 @@ static void settle(pxr_keeper_t *k)
     }
 }
 
-static pxr_db_status_t put_all(pxr_keeper_t *k, const pxr_db_head_t *head)
+static pxr_db_status_t put_changes(pxr_keeper_t *k, const pxr_db_head_t *head)
 {
     pxr_time_t now = pxr_time_now();
     pxr_db_status_t status = PXR_DB_OK;
+    bool may;
 
-    k->written_count = 0;
-    k->ending_count = 0;
     k->more = false;
     for (int table = 0; table < PXR_TABLES && status == PXR_DB_OK; table++) {
         status = put_table(k, (pxr_table_t)table);
     }
-    /* Who was seen before is written before: an end comes last. */
-    if (status == PXR_DB_OK && !k->more) {
-        status = put_endings(k, head);
-    }
     if (status == PXR_DB_OK) {
         status = pxr_db_sign(k->db, !k->more);
+    }
+    if (status == PXR_DB_OK && k->shared) {
+        /* Tells who else is there. */
+        status = may_end(k, head, 0, &may);
     }
     if (status == PXR_DB_OK && k->tidied_at + TIDY_EVERY < now) {
         status = pxr_db_tidy(k->db, head->clock);
@@ -438,19 +470,23 @@ static pxr_db_status_t put_all(pxr_keeper_t *k, const pxr_db_head_t *head)
     return status;
 }
 
-/* *again: it has to be begun anew. */
-static pxr_db_status_t write_all(pxr_keeper_t *k, bool *again)
+typedef pxr_db_status_t (*put_t)(pxr_keeper_t *k, const pxr_db_head_t *head);
+
+/* One transaction. *again: it has to be begun anew. */
+static pxr_db_status_t transact(pxr_keeper_t *k, put_t put, bool *again)
 {
     pxr_db_head_t head;
     pxr_db_status_t status = pxr_db_begin(k->db, &head);
     bool same = status == PXR_DB_OK && strcmp(head.epoch, k->state.epoch) == 0;
 
     *again = false;
+    k->written_count = 0;
+    k->ending_count = 0;
     if (same && head.revision > k->state.revision + 1) {
         status = pull(k, head.revision - 1);
     }
     if (same && status == PXR_DB_OK) {
-        status = put_all(k, &head);
+        status = put(k, &head);
     }
     /* Somebody came while it was written that nobody is there. */
     *again = same && (status == PXR_DB_REFUSED || !endings_hold(k));
@@ -472,13 +508,11 @@ static pxr_db_status_t write_all(pxr_keeper_t *k, bool *again)
     return status;
 }
 
-static bool has_work(pxr_keeper_t *k)
+static bool has_changes(pxr_keeper_t *k)
 {
-    pxr_time_t now = pxr_time_now();
     pxr_change_t change;
-    pxr_ending_t ending;
 
-    if (k->shared && k->signed_at + SIGN_EVERY < now) {
+    if (k->shared && k->signed_at + SIGN_EVERY < pxr_time_now()) {
         return true;
     }
     for (int table = 0; table < PXR_TABLES; table++) {
@@ -487,25 +521,55 @@ static bool has_work(pxr_keeper_t *k)
             return true;
         }
     }
-    return pxr_store_endings(pxr_store(), now, &ending, 1) > 0;
+    return false;
 }
 
-/* So many transactions of one round; what is left waits for the next. */
-#define TRANSACTIONS 20
+static bool has_endings(pxr_keeper_t *k)
+{
+    pxr_ending_t ending;
+
+    return !k->clock_jumped && pxr_store_endings(pxr_store(), pxr_time_now(), &ending, 1) > 0;
+}
+
+/* What has changed first, so that everybody who was seen is written before a meeting ends; ends in
+ * a transaction of their own, which is short, because who wants to join waits for it. */
+static pxr_db_status_t write_all(pxr_keeper_t *k)
+{
+    pxr_db_status_t status = PXR_DB_OK;
+    bool again = true;
+
+    k->more = false;
+    for (int i = 0; i < TRANSACTIONS && again && status == PXR_DB_OK && has_changes(k); i++) {
+        status = transact(k, put_changes, &again);
+        again = again || k->more;
+    }
+    if (status == PXR_DB_OK && !k->more && has_endings(k)) {
+        status = transact(k, put_endings, &again);
+    }
+    return status;
+}
+
+static void note_clocks(pxr_keeper_t *k, pxr_time_t now)
+{
+    int64_t clocks = now - pxr_steady_now();
+    int64_t jump = k->clocks != 0 ? clocks - k->clocks : 0;
+
+    k->clocks = clocks;
+    k->clock_jumped = jump > CLOCK_JUMP || jump < -CLOCK_JUMP;
+}
 
 pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
 {
     pxr_time_t began = pxr_time_now();
     pxr_db_status_t status;
-    bool again = true;
     bool read;
 
+    note_clocks(k, began);
     pxr_store_keep_state(pxr_store(), &k->state);
     status = read_all(k);
     read = status == PXR_DB_OK;
-    for (int i = 0; i < TRANSACTIONS && again && status == PXR_DB_OK && has_work(k); i++) {
-        status = write_all(k, &again);
-        again = again || k->more;
+    if (read) {
+        status = write_all(k);
     }
     if (status == PXR_DB_BUSY) {
         k->blocked_since = k->blocked_since != 0 ? k->blocked_since : began;

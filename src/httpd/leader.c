@@ -52,7 +52,7 @@ static void rest(leader_t *leader)
     pthread_mutex_unlock(&leader->mutex);
 }
 
-static int64_t steady_time(void)
+int64_t pxr_steady_now(void)
 {
     struct timespec steady;
 
@@ -62,7 +62,7 @@ static int64_t steady_time(void)
 
 static int64_t clock_difference(pxr_time_t now)
 {
-    return now - steady_time();
+    return now - pxr_steady_now();
 }
 
 /* What a leader remembers from one round to the next. */
@@ -98,10 +98,10 @@ static void do_round(leader_t *leader, memory_t *memory)
     pxr_status_t status;
 
     memory->clocks = clocks;
-    if (memory->round_at != 0 && memory->round_at + STANDSTILL < steady_time()) {
+    if (memory->round_at != 0 && memory->round_at + STANDSTILL < pxr_steady_now()) {
         pxr_store_stood_still(pxr_store());
     }
-    memory->round_at = steady_time();
+    memory->round_at = pxr_steady_now();
     if (jump > CLOCK_JUMP || jump < -CLOCK_JUMP) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
                      "the clock was set by %" APR_INT64_T_FMT
@@ -174,7 +174,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
         }
     }
     /* The last one to go writes what came in after the leader had gone. */
-    if (pxr_store_unsaved(pxr_store()) > 0 && pxr_store_lead(pxr_store(), 0)) {
+    if (pxr_keeper_has_hope() && pxr_store_lead(pxr_store(), 0)) {
         pxr_keeper_start(pool, leader->server);
         pxr_keeper_stop();
         pxr_store_resign(pxr_store());

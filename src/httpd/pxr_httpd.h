@@ -200,6 +200,8 @@ int pxr_is_reload(void);
 
 /* leader.c */
 void pxr_leader_start(apr_pool_t *pchild, server_rec *s);
+/* Microseconds of a clock that nobody sets. */
+int64_t pxr_steady_now(void);
 /* Lets a process of a newer generation lead, if there is one. */
 void pxr_leader_yield(void);
 apr_status_t pxr_thread_start(apr_thread_t **thread, apr_thread_start_t run, void *data,
@@ -207,6 +209,8 @@ apr_status_t pxr_thread_start(apr_thread_t **thread, apr_thread_start_t run, voi
 
 /* keeper.c: the thread that keeps the database, in the process that leads. */
 void pxr_keeper_start(apr_pool_t *pool, server_rec *s);
+/* Whether there is something to write, and a database that can be expected to take it at once. */
+bool pxr_keeper_has_hope(void);
 /* Lets it write what is left and waits for its end, which a database that hangs does not put
  * off. */
 void pxr_keeper_stop(void);

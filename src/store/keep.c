@@ -8,6 +8,10 @@
 void pxr_store_keep(const pxr_store_t *store, pxr_keep_t how)
 {
     __atomic_store_n(&store->segment->kept, (uint32_t)how, __ATOMIC_RELEASE);
+    if (how == PXR_KEEP_NOTHING) {
+        /* A database that comes back later knows nothing of what happens from now on. */
+        memset(&store->segment->mark, 0, sizeof(store->segment->mark));
+    }
 }
 
 pxr_keep_t pxr_store_kept(const pxr_store_t *store)
@@ -20,6 +24,16 @@ const char *pxr_store_machine(const pxr_store_t *store)
     return store->segment->machine;
 }
 
+bool pxr_store_is_dismissed(const pxr_store_t *store, pxr_ref_t ref)
+{
+    const pxr_slot_t *slot = pxr_slot(store, ref.slot);
+    const uint32_t *at = (const uint32_t *)(const void *)&slot->life.dismissed_at;
+
+    return pxr_word(&slot->generation) == ref.generation && pxr_word(&slot->state) == SLOT_TAKEN &&
+           pxr_word(&slot->life.state) != PXR_MEETING_ENDED &&
+           (pxr_word(at) | pxr_word(at + 1)) != 0;
+}
+
 void pxr_store_keep_state(const pxr_store_t *store, pxr_keep_state_t *state)
 {
     const pxr_keep_mark_t *mark = &store->segment->mark;
@@ -29,13 +43,15 @@ void pxr_store_keep_state(const pxr_store_t *store, pxr_keep_state_t *state)
     memcpy(state->epoch, mark->epoch, sizeof(state->epoch));
     state->epoch[PXR_EPOCH_MAX] = '\0';
     state->complete = mark->complete != 0;
+    state->emptied = mark->emptied;
 }
 
 pxr_status_t pxr_store_keep_note(const pxr_store_t *store, const pxr_keep_state_t *state)
 {
     pxr_keep_mark_t mark = {.revision = state->revision,
                             .own_revision = state->own_revision,
-                            .complete = state->complete};
+                            .complete = state->complete,
+                            .emptied = state->emptied};
     pxr_status_t status = pxr_lock(store);
     pxr_tx_t tx;
 
@@ -43,9 +59,12 @@ pxr_status_t pxr_store_keep_note(const pxr_store_t *store, const pxr_keep_state_
         return status;
     }
     memcpy(mark.epoch, state->epoch, sizeof(mark.epoch));
-    pxr_tx_begin(&tx, store);
-    pxr_tx_put(&tx, &store->segment->mark, &mark, sizeof(mark));
-    status = pxr_tx_commit(&tx);
+    /* What was read before it was emptied is not here any more. */
+    if (store->segment->mark.emptied == state->emptied) {
+        pxr_tx_begin(&tx, store);
+        pxr_tx_put(&tx, &store->segment->mark, &mark, sizeof(mark));
+        status = pxr_tx_commit(&tx);
+    }
     pxr_unlock(store);
     return status;
 }
@@ -81,9 +100,31 @@ static stamps_t stamps_of(const pxr_store_t *store, pxr_table_t table)
     }
 }
 
-static bool is_changed(const pxr_stamp_t *stamp)
+static bool is_slot_known(const pxr_store_t *store, uint32_t link)
 {
-    return pxr_word(&stamp->version) != pxr_word(&stamp->saved);
+    uint32_t state =
+        link != 0 && link <= store->segment->slots ? pxr_word(&pxr_slot(store, link)->state) : 0;
+
+    return state != SLOT_PROVISIONAL && state != SLOT_PENDING && state != SLOT_WITHDRAWN;
+}
+
+/* What belongs to a meeting that is none yet cannot be written before it is one. */
+static bool is_writable(const pxr_store_t *store, pxr_table_t table, uint32_t link)
+{
+    switch (table) {
+    case PXR_TABLE_MEETINGS:
+        return pxr_word(&pxr_slot(store, link)->state) != SLOT_PROVISIONAL;
+    case PXR_TABLE_SHARES:
+        return is_slot_known(store, pxr_word(&pxr_share_slot(store, link)->slot));
+    default:
+        return is_slot_known(store, pxr_word(&pxr_leg_slot(store, link)->slot));
+    }
+}
+
+static bool is_changed(const pxr_store_t *store, pxr_table_t table, uint32_t link,
+                       const pxr_stamp_t *stamp)
+{
+    return pxr_word(&stamp->version) != pxr_word(&stamp->saved) && is_writable(store, table, link);
 }
 
 /* Somebody asked for a meeting that is about to end: the other machines must hear of it. */
@@ -107,7 +148,7 @@ size_t pxr_store_changes(const pxr_store_t *store, pxr_table_t table, uint32_t *
     for (uint32_t i = 0; i < all.count && count < max; i++) {
         uint32_t link = *cursor % all.count + 1;
         *cursor = link;
-        if (is_changed(&all.stamps[link - 1]) ||
+        if (is_changed(store, table, link, &all.stamps[link - 1]) ||
             (shared && table == PXR_TABLE_MEETINGS && is_wanted(store, link))) {
             out[count++] = (pxr_change_t){.table = table, .link = link};
         }
@@ -122,7 +163,7 @@ uint32_t pxr_store_unsaved(const pxr_store_t *store)
     for (int table = 0; table < PXR_TABLES && pxr_is_kept(store); table++) {
         stamps_t all = stamps_of(store, (pxr_table_t)table);
         for (uint32_t i = 0; i < all.count; i++) {
-            count += is_changed(&all.stamps[i]);
+            count += is_changed(store, (pxr_table_t)table, i + 1, &all.stamps[i]);
         }
     }
     return count;

@@ -129,7 +129,7 @@ void pxr_layout_clear(const pxr_store_t *store)
         pxr_leg_stamp(store, i)->saved = pxr_leg_stamp(store, i)->version;
     }
     /* The keeper fills it again. */
-    memset(&s->mark, 0, sizeof(s->mark));
+    s->mark = (pxr_keep_mark_t){.emptied = s->mark.emptied + 1};
     s->root = root;
 }
 

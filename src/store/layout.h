@@ -173,6 +173,8 @@ typedef struct {
     char epoch[PXR_EPOCH_MAX + 1];
     uint8_t complete; /* all meetings of the database are here */
     uint8_t reserved[2];
+    uint32_t emptied; /* counts how often they were not any more */
+    uint32_t reserved_word;
 } pxr_keep_mark_t;
 
 struct pxr_segment {

@@ -76,6 +76,7 @@ static void fill_slot(pxr_tx_t *tx, uint32_t workspace, const pxr_arrival_t *in,
         memcpy(fresh.number, in->number, strlen(in->number) + 1);
     }
     fresh.life = m->life;
+    fresh.queued_at = m->life.created_at;
     fresh.swept = m->life.era;
     fresh.answer = pxr_chain_new(tx, in->texts, m->answer_len + tag_len);
     fresh.details = pxr_chain_new(tx, in->packed, in->packed_len);
@@ -153,10 +154,12 @@ pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace, const p
 /* A creation was given up because the database did not answer, and now it is wanted again. */
 static pxr_status_t revive(const pxr_store_t *store, uint32_t link)
 {
+    pxr_time_t now = pxr_time_now();
     pxr_tx_t tx;
 
     pxr_tx_begin(&tx, store);
     pxr_tx_put_word(&tx, &pxr_slot(store, link)->state, SLOT_PENDING);
+    pxr_tx_put(&tx, &pxr_slot(store, link)->queued_at, &now, sizeof(now));
     pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
     return pxr_tx_commit(&tx);
 }
@@ -178,6 +181,11 @@ static pxr_status_t find_existing(const pxr_store_t *store, uint32_t known,
         *created = true;
         return revive(store, name->slot);
     case SLOT_PROVISIONAL:
+        if (in->asked) {
+            /* Nobody has made it, so it is made now. */
+            pxr_slot_dissolve(store, name->slot, PXR_MISSING, pxr_time_now());
+            return PXR_BUSY;
+        }
         return PXR_MISSING;
     default:
         return pxr_slot_fill_details(store, name->slot, &in->details, false);
@@ -194,7 +202,10 @@ static pxr_status_t create_locked(const pxr_store_t *store, uint32_t workspace, 
 
     *created = false;
     if (known != 0) {
-        return find_existing(store, known, in->meeting, ref, created);
+        status = find_existing(store, known, in->meeting, ref, created);
+        if (status != PXR_BUSY) {
+            return status;
+        }
     }
     if (in->meeting->number_count > 0 &&
         (in->number = free_number(store, workspace, in->meeting)) == NULL) {
@@ -257,7 +268,7 @@ pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_r
         pxr_slot_t *slot = pxr_slot(store, link);
         pxr_meeting_t life = slot->life;
         pxr_tx_t tx;
-        if (pxr_meeting_close(&life, now)) {
+        if (pxr_is_kept(store) ? pxr_meeting_dismiss(&life, now) : pxr_meeting_close(&life, now)) {
             pxr_tx_begin(&tx, store);
             pxr_slot_put_life(&tx, link, &life, now);
             status = pxr_tx_commit(&tx);

@@ -29,6 +29,9 @@ static void merge_life(pxr_meeting_t *life, const pxr_meeting_t *other, pxr_time
     }
 }
 
+/* So many shares of one meeting can go on to another era at once. */
+#define ERA_SHARES 280
+
 /* Another machine has seen it empty and opened it again. Who is there by our own knowledge stays:
  * then it is live in the new era as well. */
 static void adopt_era(pxr_tx_t *tx, uint32_t link, pxr_meeting_t *life, uint32_t era)
@@ -36,6 +39,9 @@ static void adopt_era(pxr_tx_t *tx, uint32_t link, pxr_meeting_t *life, uint32_t
     const pxr_store_t *store = tx->store;
     bool alive = life->state == PXR_MEETING_LIVE && life->present > 0;
 
+    if (alive && pxr_slot(store, link)->share_count > ERA_SHARES) {
+        return; /* it stays in its own: the log has no room for more */
+    }
     for (uint32_t at = pxr_slot(store, link)->shares; at != 0 && alive;
          at = pxr_share_slot(store, at)->next) {
         pxr_share_slot_t *share = pxr_share_slot(store, at);
@@ -197,6 +203,7 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     tx.root.active++;
     pxr_slot_put_life(&tx, link, &life, now);
     pxr_tx_put_word(&tx, &slot->state, SLOT_TAKEN);
+    raise_last_join(slot, in->last_join);
     return pxr_tx_commit(&tx);
 }
 
@@ -261,6 +268,14 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
                                               : enter_new(store, workspace, in, arrival, now);
 }
 
+/* A row that nobody here has written could say anything. */
+static bool is_sane(const pxr_meeting_record_t *record)
+{
+    return record->answer_len <= PXR_ANSWER_MAX && record->tag_len <= PXR_PEXIP_TEXT_MAX &&
+           record->life.state >= PXR_MEETING_OPEN && record->life.state <= PXR_MEETING_ENDED &&
+           (record->life.state != PXR_MEETING_ENDED || record->life.ended_at != 0);
+}
+
 pxr_status_t pxr_store_merge_meeting(const pxr_store_t *store, const pxr_meeting_record_t *record,
                                      pxr_time_t now)
 {
@@ -277,6 +292,9 @@ pxr_status_t pxr_store_merge_meeting(const pxr_store_t *store, const pxr_meeting
     }
     texts = memory + PXR_DETAILS_MAX;
     arrival.texts = texts;
+    if (status == PXR_OK && !is_sane(record)) {
+        status = PXR_INVALID;
+    }
     if (status == PXR_OK) {
         memcpy(texts, record->answer, record->answer_len);
         memcpy(texts + record->answer_len, record->tag, record->tag_len);

@@ -282,6 +282,13 @@ static void forget_leg(pxr_leg_t *leg, const pxr_leg_t *in)
     }
 }
 
+static bool is_sane(const pxr_leg_t *leg)
+{
+    return leg->service <= PXR_SERVICE_OTHER && leg->role <= PXR_ROLE_HOST &&
+           leg->has_media <= PXR_YES && leg->is_streaming <= PXR_YES &&
+           leg->quality <= PXR_QUALITY_TERRIBLE && leg->worst_quality <= PXR_QUALITY_TERRIBLE;
+}
+
 pxr_status_t pxr_store_merge_leg(const pxr_store_t *store, const pxr_leg_record_t *record,
                                  pxr_time_t now)
 {
@@ -293,7 +300,8 @@ pxr_status_t pxr_store_merge_leg(const pxr_store_t *store, const pxr_leg_record_
     bool moved;
     bool supersedes;
     unsigned changed = 0;
-    pxr_status_t status = enter(store, record->workspace, record->meeting, &stage);
+    pxr_status_t status =
+        is_sane(in) ? enter(store, record->workspace, record->meeting, &stage) : PXR_INVALID;
 
     if (status != PXR_OK) {
         return status;

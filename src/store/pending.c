@@ -175,6 +175,27 @@ pxr_status_t pxr_store_sending(const pxr_store_t *store, const pxr_change_t *cha
     return status;
 }
 
+pxr_status_t pxr_store_abandon(const pxr_store_t *store, const pxr_change_t *change,
+                               const pxr_meeting_copy_t *copy)
+{
+    pxr_status_t status = pxr_lock(store);
+    pxr_tx_t tx;
+
+    if (status != PXR_OK) {
+        return status;
+    }
+    if (same_slot(store, change, copy, SLOT_PENDING) == 0) {
+        status = PXR_MISSING;
+    } else {
+        pxr_tx_begin(&tx, store);
+        pxr_tx_put_word(&tx, &pxr_slot(store, change->link)->state, SLOT_WITHDRAWN);
+        pxr_tx_touch(&tx, pxr_slot_stamp(store, change->link));
+        status = pxr_tx_commit(&tx);
+    }
+    pxr_unlock(store);
+    return status;
+}
+
 pxr_status_t pxr_store_settle(const pxr_store_t *store, const pxr_change_t *change,
                               const pxr_meeting_copy_t *copy, pxr_status_t outcome)
 {

@@ -97,6 +97,7 @@ pxr_status_t pxr_store_copy_meeting(const pxr_store_t *store, pxr_change_t *chan
         break;
     case SLOT_PENDING:
         out->standing = PXR_STANDING_PENDING;
+        out->waiting_since = slot->queued_at;
         break;
     case SLOT_WITHDRAWN:
         out->standing = PXR_STANDING_WITHDRAWN;

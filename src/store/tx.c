@@ -1,6 +1,7 @@
 #include "tx.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -168,7 +169,24 @@ static struct timespec deadline(int64_t wait)
     return at;
 }
 
-pxr_status_t pxr_lock(const pxr_store_t *store)
+/* Some MPMs end their process in a signal handler, and wait there for threads that need the lock:
+ * so none may come to a thread that holds it. */
+static _Thread_local sigset_t signals;
+
+static void hold_signals(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &signals);
+}
+
+static void release_signals(void)
+{
+    pthread_sigmask(SIG_SETMASK, &signals, NULL);
+}
+
+static pxr_status_t take_lock(const pxr_store_t *store)
 {
     int error = pthread_mutex_trylock(&store->segment->lock);
 
@@ -189,9 +207,22 @@ pxr_status_t pxr_lock(const pxr_store_t *store)
     }
 }
 
+pxr_status_t pxr_lock(const pxr_store_t *store)
+{
+    pxr_status_t status;
+
+    hold_signals();
+    status = take_lock(store);
+    if (status != PXR_OK) {
+        release_signals();
+    }
+    return status;
+}
+
 void pxr_unlock(const pxr_store_t *store)
 {
     pthread_mutex_unlock(&store->segment->lock);
+    release_signals();
 }
 
 bool pxr_store_lead(const pxr_store_t *store, int64_t wait)

@@ -63,6 +63,9 @@ static pxr_status_t number_of(const pxr_store_t *store, const char *origin,
         *number = i;
     }
     memcpy(s->origins[i], origin, strlen(origin) + 1);
+    /* Its meetings in the database were of no concern before. */
+    s->mark.complete = 0;
+    s->mark.emptied++;
     if (i == s->workspaces) {
         __atomic_store_n(&s->workspaces, i + 1, __ATOMIC_RELEASE);
     }
