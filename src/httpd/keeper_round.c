@@ -409,6 +409,9 @@ static pxr_db_status_t put_endings(pxr_keeper_t *k, const pxr_db_head_t *head)
             k->endings[k->ending_count++] = k->endings[i];
         }
     }
+    if (status == PXR_DB_OK && k->ending_count == 0) {
+        return PXR_DB_MISSING;
+    }
     /* Nothing that this module writes is refused; somebody has changed the tables. */
     return status == PXR_DB_REFUSED ? PXR_DB_FAILED : status;
 }
@@ -458,6 +461,7 @@ static pxr_db_status_t put_changes(pxr_keeper_t *k, const pxr_db_head_t *head)
     }
     if (status == PXR_DB_OK) {
         status = pxr_db_sign(k->db, !k->more);
+        k->signed_at = now;
     }
     if (status == PXR_DB_OK && k->shared) {
         /* Tells who else is there. */
@@ -492,13 +496,12 @@ static pxr_db_status_t transact(pxr_keeper_t *k, put_t put, bool *again)
     *again = same && (status == PXR_DB_REFUSED || !endings_hold(k));
     if (status != PXR_DB_OK || !same || *again) {
         pxr_db_rollback(k->db);
-        return status == PXR_DB_REFUSED ? PXR_DB_OK : status;
+        return status == PXR_DB_REFUSED || status == PXR_DB_MISSING ? PXR_DB_OK : status;
     }
     status = pxr_db_commit(k->db);
     if (status == PXR_DB_OK) {
         k->health.commit_at = pxr_time_now();
         k->health.revision = head.revision;
-        k->signed_at = k->health.commit_at;
         k->state.revision = head.revision;
         k->state.own_revision = head.revision;
         settle(k);
