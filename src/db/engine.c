@@ -198,17 +198,16 @@ static pxr_db_status_t sqlite_set_aside(const pxr_db_settings_t *settings, char 
     return PXR_DB_OK;
 }
 
-/* The driver itself tries sixteen times with pauses of 0.1 s between. While SQLite waits it holds a
- * lock of the whole process, and nothing can end it. */
-#define SQLITE_WAIT "PRAGMA busy_timeout = 0"
+/* The driver itself tries sixteen times with pauses of 0.1 s between, and nothing can end that: so
+ * the keeper, for which the end of a process waits, waits in small portions. */
+#define SQLITE_KEEPER_WAIT "PRAGMA busy_timeout = 20"
+#define SQLITE_READER_WAIT "PRAGMA busy_timeout = 200"
 
-static const char *const sqlite_keeper[] = {SQLITE_WAIT,
-                                            "PRAGMA journal_mode = WAL",
-                                            "PRAGMA synchronous = FULL",
-                                            "PRAGMA journal_size_limit = 67108864",
-                                            "PRAGMA cache_size = -16000",
-                                            NULL};
-static const char *const sqlite_reader[] = {SQLITE_WAIT, "PRAGMA query_only = 1", NULL};
+static const char *const sqlite_keeper[] = {
+    SQLITE_KEEPER_WAIT,           "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA cache_size = -16000", NULL};
+static const char *const sqlite_reader[] = {SQLITE_READER_WAIT, "PRAGMA query_only = 1", NULL};
 
 /* PostgreSQL */
 

@@ -15,12 +15,12 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from httpd import free_ports
 from waiting import wait_until
 
 USER = "pxr"
@@ -32,17 +32,12 @@ def programs():
     return max(found, key=lambda path: int(path.parent.name.split(".")[0]), default=None)
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 class PostgreSQL:
     def __init__(self, directory, encoding="UTF8", settings=None):
         """`settings`: further lines of postgresql.conf as a dict."""
         self.root = Path(directory).resolve()
         self.data = self.root / "data"
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.encoding = encoding
         self.settings = dict(settings or {})
         self._server = None
