@@ -146,6 +146,10 @@ pxr_status_t pxr_store_sending(const pxr_store_t *store, const pxr_change_t *cha
 pxr_status_t pxr_store_abandon(const pxr_store_t *store, const pxr_change_t *change,
                                const pxr_meeting_copy_t *copy);
 
+/* To be called after memory of a former server was opened: whoever waited there has gone, so what
+ * is still pending is withdrawn. */
+pxr_status_t pxr_store_give_up_pending(const pxr_store_t *store);
+
 /* What became of it: PXR_OK, or what pxr_store_await() tells the one who waits. */
 pxr_status_t pxr_store_settle(const pxr_store_t *store, const pxr_change_t *change,
                               const pxr_meeting_copy_t *copy, pxr_status_t outcome);

@@ -18,6 +18,7 @@
 /* What a process that ends may take to write the rest. */
 #define FAREWELL PXR_SECOND
 #define FAREWELL_STEP (PXR_SECOND / 20)
+#define OPEN_TRIES 40
 
 static pxr_keeper_t *keeper;
 static apr_thread_t *thread;
@@ -116,8 +117,10 @@ static pxr_db_status_t reach(pxr_keeper_t *k)
     if (!k->connected) {
         status = pxr_db_open(&k->db, &k->settings, PXR_DB_KEEPER);
         k->connected = status == PXR_DB_OK;
-        /* Busy for so long that it cannot even be opened. */
-        status = status == PXR_DB_BUSY ? PXR_DB_FAILED : status;
+        if (status == PXR_DB_BUSY) {
+            hang_up(k);
+            k->blocked_since = k->blocked_since != 0 ? k->blocked_since : pxr_time_now();
+        }
     }
     return status;
 }
@@ -189,9 +192,10 @@ static void *APR_THREAD_FUNC run(apr_thread_t *self, void *data)
         }
         pxr_store_listen(pxr_store(), &heard, wait);
         if (!is_stopping()) {
-            wait = work(k) != PXR_DB_OK    ? RETRY_EVERY
-                   : k->blocked_since != 0 ? RETRY_BLOCKED
-                                           : ROUND_EVERY;
+            pxr_db_status_t status = work(k);
+            wait = k->blocked_since != 0 ? RETRY_BLOCKED
+                   : status != PXR_DB_OK ? RETRY_EVERY
+                                         : ROUND_EVERY;
         }
     }
     say_farewell(k);
@@ -297,6 +301,11 @@ static int fill(void *data)
         return PXR_BROKEN;
     }
     status = reach(k);
+    for (int i = 0; i < OPEN_TRIES && status == PXR_DB_BUSY; i++) {
+        /* Children of the former generation write to it. */
+        apr_sleep(FAREWELL_STEP);
+        status = reach(k);
+    }
     if (status == PXR_DB_DAMAGED) {
         fail(k, status);
         status = reach(k);

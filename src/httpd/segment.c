@@ -122,7 +122,8 @@ static int examine(void *data)
     if (status == PXR_BROKEN || status == PXR_BUSY) {
         return (int)status;
     }
-    return (int)pxr_store_resume(store, pxr_time_now());
+    status = pxr_store_give_up_pending(store);
+    return (int)(status == PXR_OK ? pxr_store_resume(store, pxr_time_now()) : status);
 }
 
 /* Where a new one is filled from the database nothing is lost. */

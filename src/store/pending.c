@@ -90,24 +90,47 @@ pxr_status_t pxr_slot_publish(const pxr_store_t *store, uint32_t link)
     return pxr_tx_commit(&tx);
 }
 
+/* Nobody waits for it any more. What was not written yet goes at once. */
+static pxr_status_t withdraw_locked(const pxr_store_t *store, uint32_t link)
+{
+    pxr_slot_t *slot = pxr_slot(store, link);
+    pxr_tx_t tx;
+
+    if (!slot->sent) {
+        return pxr_slot_dissolve(store, link, PXR_BUSY, pxr_time_now());
+    }
+    pxr_tx_begin(&tx, store);
+    pxr_tx_put_word(&tx, &slot->state, SLOT_WITHDRAWN);
+    pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
+    return pxr_tx_commit(&tx);
+}
+
 /* Who waits has waited long enough. */
 static pxr_status_t withdraw(const pxr_store_t *store, pxr_ref_t ref)
 {
-    pxr_slot_t *slot = pxr_slot(store, ref.slot);
+    const pxr_slot_t *slot = pxr_slot(store, ref.slot);
     pxr_status_t status = pxr_lock(store);
-    pxr_tx_t tx;
 
     if (status != PXR_OK) {
         return status;
     }
     if (slot->generation == ref.generation && slot->state == SLOT_PENDING) {
-        if (slot->sent) {
-            pxr_tx_begin(&tx, store);
-            pxr_tx_put_word(&tx, &slot->state, SLOT_WITHDRAWN);
-            pxr_tx_touch(&tx, pxr_slot_stamp(store, ref.slot));
-            status = pxr_tx_commit(&tx);
-        } else {
-            status = pxr_slot_dissolve(store, ref.slot, PXR_BUSY, pxr_time_now());
+        status = withdraw_locked(store, ref.slot);
+    }
+    pxr_unlock(store);
+    return status;
+}
+
+pxr_status_t pxr_store_give_up_pending(const pxr_store_t *store)
+{
+    pxr_status_t status = pxr_lock(store);
+
+    if (status != PXR_OK) {
+        return status;
+    }
+    for (uint32_t link = 1; link <= store->segment->slots && status == PXR_OK; link++) {
+        if (pxr_slot(store, link)->state == SLOT_PENDING) {
+            status = withdraw_locked(store, link);
         }
     }
     pxr_unlock(store);
@@ -178,22 +201,7 @@ pxr_status_t pxr_store_sending(const pxr_store_t *store, const pxr_change_t *cha
 pxr_status_t pxr_store_abandon(const pxr_store_t *store, const pxr_change_t *change,
                                const pxr_meeting_copy_t *copy)
 {
-    pxr_status_t status = pxr_lock(store);
-    pxr_tx_t tx;
-
-    if (status != PXR_OK) {
-        return status;
-    }
-    if (same_slot(store, change, copy, SLOT_PENDING) == 0) {
-        status = PXR_MISSING;
-    } else {
-        pxr_tx_begin(&tx, store);
-        pxr_tx_put_word(&tx, &pxr_slot(store, change->link)->state, SLOT_WITHDRAWN);
-        pxr_tx_touch(&tx, pxr_slot_stamp(store, change->link));
-        status = pxr_tx_commit(&tx);
-    }
-    pxr_unlock(store);
-    return status;
+    return withdraw(store, (pxr_ref_t){.slot = change->link, .generation = copy->generation});
 }
 
 pxr_status_t pxr_store_settle(const pxr_store_t *store, const pxr_change_t *change,

@@ -10,7 +10,7 @@ REPLACED = r"(of a former server is replaced|has another layout: a new one is be
 LOCKED = r"the working set is locked"
 
 # The database cannot be asked: lost, refused, hanging, full, read-only; and is there again.
-DATABASE = r"the database (cannot be used|can be used again|did not answer in time|does not answer)"
+DATABASE = r"^FATAL:  terminating connection|the database (cannot be used|can be used again|did not answer in time|does not answer)"
 # A file that is no database any more was set aside.
 DAMAGED = r"the database is damaged .* was moved to"
 # The database was made by a newer version of the module.
