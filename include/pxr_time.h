@@ -29,6 +29,9 @@ bool pxr_duration_parse(const char *text, int64_t *out);
 /* The wall clock. Any thread. */
 pxr_time_t pxr_time_now(void);
 
+/* Microseconds of a clock that nobody sets, the same for all processes. Any thread. */
+int64_t pxr_time_steady(void);
+
 static inline pxr_time_t pxr_time_later(pxr_time_t a, pxr_time_t b)
 {
     return a > b ? a : b;

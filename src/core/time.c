@@ -190,3 +190,11 @@ pxr_time_t pxr_time_now(void)
     clock_gettime(CLOCK_REALTIME, &now);
     return (pxr_time_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
 }
+
+int64_t pxr_time_steady(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
+}

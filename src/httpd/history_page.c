@@ -108,7 +108,8 @@ static bool take_meeting(void *context, const pxr_meeting_record_t *record)
         return false;
     }
     /* A page that is long, or takes long, ends here; the first meeting is always taken. */
-    if (c->page.first != NULL && (c->total > PXR_HISTORY_LEGS_MAX || pxr_steady_now() > c->until)) {
+    if (c->page.first != NULL &&
+        (c->total > PXR_HISTORY_LEGS_MAX || pxr_time_steady() > c->until)) {
         c->cut = true;
         return false;
     }

@@ -86,7 +86,7 @@ static void give_up(job_t *job, bool release)
 
     if (!job->given_up) {
         job->given_up = true;
-        job->given_up_at = pxr_steady_now();
+        job->given_up_at = pxr_time_steady();
     }
     if (release && db != NULL) {
         pxr_db_release(db);
@@ -108,11 +108,11 @@ static bool is_given_up(job_t *job)
 
 static bool take_place(job_t *job)
 {
-    int64_t until = pxr_steady_now() + PXR_READER_WAIT;
+    int64_t until = pxr_time_steady() + PXR_READER_WAIT;
 
     do {
         job->place = pxr_store_reader_enter(job->store, LOOK_EVERY);
-    } while (job->place < 0 && pxr_steady_now() < until && !is_given_up(job));
+    } while (job->place < 0 && pxr_time_steady() < until && !is_given_up(job));
     return job->place >= 0;
 }
 
@@ -137,7 +137,7 @@ static pxr_reading_t read_page(job_t *job)
     if (!take_place(job)) {
         return PXR_READING_BUSY;
     }
-    collector->until = pxr_steady_now() + PAGE_TIME;
+    collector->until = pxr_time_steady() + PAGE_TIME;
     if (is_given_up(job)) {
         return PXR_READING_STOPPED;
     }
@@ -283,7 +283,7 @@ static void clear_up(void)
             destroy(job);
             continue;
         }
-        if (job->given_up && job->given_up_at + HOPELESS < pxr_steady_now()) {
+        if (job->given_up && job->given_up_at + HOPELESS < pxr_time_steady()) {
             give_up(job, true);
         }
         at = &job->next;
@@ -333,8 +333,8 @@ static bool is_over(job_t *job, int64_t latest)
     bool over;
 
     lock(&before);
-    over = job->finished || job->given_up || pxr_steady_now() >= latest ||
-           (jobs.stopping && pxr_steady_now() >= jobs.until);
+    over = job->finished || job->given_up || pxr_time_steady() >= latest ||
+           (jobs.stopping && pxr_time_steady() >= jobs.until);
     unlock(&before);
     return over;
 }
@@ -353,10 +353,10 @@ static void look_for_stop(void)
 /* No mutex is held while it waits, so that a signal may end the process here. */
 static void wait_for(job_t *job)
 {
-    int64_t latest = pxr_steady_now() + PXR_HISTORY_WAIT;
+    int64_t latest = pxr_time_steady() + PXR_HISTORY_WAIT;
 
     while (!is_over(job, latest)) {
-        int64_t until = pxr_steady_now() + LOOK_EVERY;
+        int64_t until = pxr_time_steady() + LOOK_EVERY;
         struct timespec at = {.tv_sec = (time_t)(until / PXR_SECOND),
                               .tv_nsec = (long)(until % PXR_SECOND) * 1000};
         sem_clockwait(&job->news, CLOCK_MONOTONIC, &at);
@@ -416,7 +416,7 @@ void pxr_history_stopping(int graceful)
 
     lock(&before);
     __atomic_store_n(&jobs.stopping, true, __ATOMIC_RELAXED);
-    jobs.until = pxr_steady_now() + (graceful ? GRACEFUL_WAIT : 0);
+    jobs.until = pxr_time_steady() + (graceful ? GRACEFUL_WAIT : 0);
     for (job_t *job = jobs.first; job != NULL; job = job->next) {
         if (!graceful) {
             give_up(job, true);
@@ -448,11 +448,11 @@ static size_t release_all(void)
  * nothing is freed. */
 static apr_status_t stop(void *unused)
 {
-    int64_t until = pxr_steady_now() + EXIT_WAIT;
+    int64_t until = pxr_time_steady() + EXIT_WAIT;
     sigset_t before;
 
     (void)unused;
-    while (release_all() > 0 && pxr_steady_now() < until) {
+    while (release_all() > 0 && pxr_time_steady() < until) {
         apr_sleep(EXIT_STEP);
     }
     lock(&before);

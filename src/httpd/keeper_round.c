@@ -554,7 +554,7 @@ static pxr_db_status_t write_all(pxr_keeper_t *k)
 
 static void note_clocks(pxr_keeper_t *k, pxr_time_t now)
 {
-    int64_t clocks = now - pxr_steady_now();
+    int64_t clocks = now - pxr_time_steady();
     int64_t jump = k->clocks != 0 ? clocks - k->clocks : 0;
 
     k->clocks = clocks;

@@ -52,17 +52,9 @@ static void rest(leader_t *leader)
     pthread_mutex_unlock(&leader->mutex);
 }
 
-int64_t pxr_steady_now(void)
-{
-    struct timespec steady;
-
-    clock_gettime(CLOCK_MONOTONIC, &steady);
-    return (int64_t)steady.tv_sec * PXR_SECOND + steady.tv_nsec / 1000;
-}
-
 static int64_t clock_difference(pxr_time_t now)
 {
-    return now - pxr_steady_now();
+    return now - pxr_time_steady();
 }
 
 /* What a leader remembers from one round to the next. */
@@ -98,10 +90,10 @@ static void do_round(leader_t *leader, memory_t *memory)
     pxr_status_t status;
 
     memory->clocks = clocks;
-    if (memory->round_at != 0 && memory->round_at + STANDSTILL < pxr_steady_now()) {
+    if (memory->round_at != 0 && memory->round_at + STANDSTILL < pxr_time_steady()) {
         pxr_store_stood_still(pxr_store());
     }
-    memory->round_at = pxr_steady_now();
+    memory->round_at = pxr_time_steady();
     if (jump > CLOCK_JUMP || jump < -CLOCK_JUMP) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
                      "the clock was set by %" APR_INT64_T_FMT

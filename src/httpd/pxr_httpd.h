@@ -200,8 +200,6 @@ int pxr_is_reload(void);
 
 /* leader.c */
 void pxr_leader_start(apr_pool_t *pchild, server_rec *s);
-/* Microseconds of a clock that nobody sets. */
-int64_t pxr_steady_now(void);
 /* Lets a process of a newer generation lead, if there is one. */
 void pxr_leader_yield(void);
 apr_status_t pxr_thread_start(apr_thread_t **thread, apr_thread_start_t run, void *data,

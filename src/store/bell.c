@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -10,14 +9,6 @@
  * process in the middle of it; a futex knows nobody but the kernel. */
 
 _Static_assert(sizeof(_Atomic(uint32_t)) == sizeof(uint32_t), "a futex is a plain word");
-
-int64_t pxr_steady_time(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PXR_SECOND + now.tv_nsec / 1000;
-}
 
 void pxr_word_wait(_Atomic(uint32_t) *word, uint32_t seen, int64_t wait)
 {
@@ -60,7 +51,7 @@ void pxr_store_wake(const pxr_store_t *store)
 void pxr_store_round_begins(const pxr_store_t *store)
 {
     atomic_fetch_add(&store->segment->rounds_begun, 1);
-    atomic_store(&store->segment->round_began, pxr_steady_time());
+    atomic_store(&store->segment->round_began, pxr_time_steady());
 }
 
 void pxr_store_stood_still(const pxr_store_t *store)
@@ -68,7 +59,7 @@ void pxr_store_stood_still(const pxr_store_t *store)
     int64_t began = atomic_load(&store->segment->round_began);
 
     if (began != 0) {
-        atomic_compare_exchange_strong(&store->segment->round_began, &began, pxr_steady_time());
+        atomic_compare_exchange_strong(&store->segment->round_began, &began, pxr_time_steady());
     }
 }
 
@@ -119,7 +110,7 @@ static bool is_slow(const pxr_store_t *store, pxr_time_t now)
 {
     int64_t began = atomic_load(&store->segment->round_began);
 
-    return began != 0 && began + SLOW < pxr_steady_time() &&
+    return began != 0 && began + SLOW < pxr_time_steady() &&
            atomic_load(&store->segment->ticked_at) + PXR_SECOND > now;
 }
 
@@ -131,7 +122,7 @@ bool pxr_store_await_others(const pxr_store_t *store, int64_t wait)
 bool pxr_store_await_round(const pxr_store_t *store, int64_t wait)
 {
     pxr_segment_t *s = store->segment;
-    int64_t until = pxr_steady_time() + wait;
+    int64_t until = pxr_time_steady() + wait;
     /* A round that is under way may have looked before this was called. */
     uint32_t wanted = atomic_load(&s->rounds_begun) + 1;
     pxr_keep_health_t health;
@@ -143,7 +134,7 @@ bool pxr_store_await_round(const pxr_store_t *store, int64_t wait)
     pxr_store_ring(store);
     for (;;) {
         uint32_t done = atomic_load(&s->rounds_done);
-        int64_t now = pxr_steady_time();
+        int64_t now = pxr_time_steady();
         int64_t left = until - now;
         if (left < -PXR_SECOND) {
             /* This machine stood still, and the keeper with it. */

@@ -140,11 +140,11 @@ pxr_status_t pxr_store_give_up_pending(const pxr_store_t *store)
 pxr_status_t pxr_store_await(const pxr_store_t *store, pxr_ref_t ref, int64_t wait)
 {
     const pxr_slot_t *slot = pxr_slot(store, ref.slot);
-    int64_t until = pxr_steady_time() + wait;
+    int64_t until = pxr_time_steady() + wait;
 
     for (;;) {
         uint32_t done = atomic_load(&store->segment->rounds_done);
-        int64_t left = until - pxr_steady_time();
+        int64_t left = until - pxr_time_steady();
         uint32_t state = pxr_word(&slot->state);
         pxr_status_t status;
 

@@ -20,7 +20,7 @@ static bool take(pthread_mutex_t *place)
 int pxr_store_reader_enter(const pxr_store_t *store, int64_t wait)
 {
     const struct timespec pause = {.tv_nsec = (long)(LOOK_EVERY * 1000)};
-    int64_t until = pxr_steady_time() + wait;
+    int64_t until = pxr_time_steady() + wait;
 
     for (;;) {
         for (int i = 0; i < PXR_READERS; i++) {
@@ -28,7 +28,7 @@ int pxr_store_reader_enter(const pxr_store_t *store, int64_t wait)
                 return i;
             }
         }
-        if (pxr_steady_time() >= until) {
+        if (pxr_time_steady() >= until) {
             return -1;
         }
         nanosleep(&pause, NULL);

@@ -3,9 +3,6 @@
 
 #include "layout.h"
 
-/* Microseconds of a clock that nobody sets. */
-int64_t pxr_steady_time(void);
-
 /* Waits while the word is `seen`, at most `wait` microseconds; may return earlier for no reason. */
 void pxr_word_wait(_Atomic(uint32_t) *word, uint32_t seen, int64_t wait);
 
