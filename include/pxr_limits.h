@@ -82,6 +82,10 @@
 /* The same where its node has restarted its publisher since and never mentioned the leg again. */
 #define PXR_LEG_SILENCE_RESTARTED (3600 * PXR_SECOND)
 
+/* Other policy servers, and how long all of them together may take. */
+#define PXR_FALLBACKS_MAX 4
+#define PXR_FALLBACK_WAIT (2 * PXR_SECOND)
+
 /* Working set. */
 #define PXR_MEETINGS_DEFAULT 10000
 #define PXR_MEETINGS_MOST 4000000
