@@ -8,6 +8,7 @@
 #include "pxr_details.h"
 #include "pxr_event.h"
 #include "pxr_history.h"
+#include "pxr_outside.h"
 #include "pxr_status.h"
 #include "pxr_store.h"
 #include "pxr_text.h"
@@ -61,6 +62,14 @@ typedef struct {
 
 pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out, pxr_buf_t *why);
 
+/* Whether this is a JSON object and nothing else. */
+bool pxr_json_is_object(const char *text, size_t len);
+
+/* What a join page says of a session of Rocket.Chat: userId and authToken. PXR_INVALID where they
+ * are not there, PXR_TOO_LONG. */
+pxr_status_t pxr_json_read_session(const char *body, size_t len, char *user_id, size_t user_id_size,
+                                   char *token, size_t token_size);
+
 /* The functions below return text that the caller releases with pxr_json_text_free(), or NULL where
  * memory ran out. */
 void pxr_json_text_free(char *text);
@@ -83,6 +92,21 @@ char *pxr_json_history_end(pxr_json_history_t *page, const char *next);
 
 char *pxr_json_write_link(const char *url, bool host);
 
+/* Where a visitor of a join page is led to, and whether he was recognised. */
+char *pxr_json_write_visit(const char *url, bool host, bool recognised);
+
+/* Other ways into a meeting. NULL or "" is absent. */
+typedef struct {
+    const char *title;
+    const char *id;
+    const char *number;
+    const char *address;
+    const char *guest_pin;
+    const char *host_pin;
+} pxr_ways_t;
+
+char *pxr_json_write_ways(const pxr_ways_t *ways);
+
 /* An error in the form of RFC 9457. */
 char *pxr_json_write_problem(int status, const char *title, const char *detail);
 
@@ -104,6 +128,19 @@ typedef struct {
     int64_t clock_ahead;
 } pxr_database_page_t;
 
+/* How it goes with the servers that are asked while somebody waits. */
+typedef struct {
+    const char *url;
+    pxr_target_t target;
+} pxr_outside_server_t;
+
+typedef struct {
+    uint32_t workers; /* so many may wait for others at once */
+    pxr_outside_server_t sessions;
+    const pxr_outside_server_t *fallbacks;
+    size_t fallback_count;
+} pxr_outside_page_t;
+
 /* status?json. */
 typedef struct {
     const char *version;
@@ -120,6 +157,7 @@ typedef struct {
     const pxr_node_t *nodes;
     size_t node_count;
     const pxr_database_page_t *database;
+    const pxr_outside_page_t *outside;
     const char *event_log; /* off, on, failed */
 } pxr_status_page_t;
 
