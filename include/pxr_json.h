@@ -44,6 +44,7 @@ typedef struct {
     pxr_details_t details;
     pxr_time_t not_before;
     pxr_time_t not_after;
+    bool call; /* the room is told by a call of Rocket.Chat's own, not by a message of ours */
 } pxr_create_request_t;
 
 /* PXR_INVALID with a sentence that names the member. `now` decides what is past. */
@@ -70,6 +71,18 @@ bool pxr_json_is_object(const char *text, size_t len);
 pxr_status_t pxr_json_read_session(const char *body, size_t len, char *user_id, size_t user_id_size,
                                    char *token, size_t token_size);
 
+/* Who asks for join information; *user_id is NULL where nobody is named. */
+pxr_status_t pxr_json_read_info(const pxr_json_doc_t *doc, const char **user_id, pxr_buf_t *why);
+
+/* POST api/v1/deliveries/<meeting id>. */
+typedef enum {
+    PXR_DELIVERY_RETRY,
+    PXR_DELIVERY_DROP,
+} pxr_delivery_action_t;
+
+pxr_status_t pxr_json_read_action(const pxr_json_doc_t *doc, pxr_delivery_action_t *out,
+                                  pxr_buf_t *why);
+
 /* The functions below return text that the caller releases with pxr_json_text_free(), or NULL where
  * memory ran out. */
 void pxr_json_text_free(char *text);
@@ -95,17 +108,37 @@ char *pxr_json_write_link(const char *url, bool host);
 /* Where a visitor of a join page is led to, and whether he was recognised. */
 char *pxr_json_write_visit(const char *url, bool host, bool recognised);
 
-/* Other ways into a meeting. NULL or "" is absent. */
+/* What a visitor may know about the ways in; NULL and "" are left out. */
 typedef struct {
     const char *title;
-    const char *id;
-    const char *number;
     const char *address;
+    const char *alias;
+    const char *numeric_alias;
     const char *guest_pin;
     const char *host_pin;
-} pxr_ways_t;
+    const char *join_url;
+} pxr_info_t;
 
-char *pxr_json_write_ways(const pxr_ways_t *ways);
+char *pxr_json_write_info(const pxr_info_t *info);
+
+/* Something that Rocket.Chat, or the companion app, is to be told. */
+typedef struct {
+    const char *meeting;
+    const char *kind;   /* message, direct, discussion, callback */
+    const char *state;  /* waiting, failed, dropped, done */
+    const char *reason; /* "" or NULL: none */
+    int http_status;    /* of the last attempt; 0: none */
+    uint32_t attempts;
+    pxr_time_t next_try_at; /* 0: never */
+    pxr_time_t changed_at;
+} pxr_delivery_line_t;
+
+/* A list of them, built one by one. */
+typedef struct pxr_json_deliveries pxr_json_deliveries_t;
+pxr_json_deliveries_t *pxr_json_deliveries_new(void);
+void pxr_json_deliveries_add(pxr_json_deliveries_t *list, const pxr_delivery_line_t *line);
+/* Ends and releases the list. */
+char *pxr_json_deliveries_end(pxr_json_deliveries_t *list);
 
 /* An error in the form of RFC 9457. */
 char *pxr_json_write_problem(int status, const char *title, const char *detail);

@@ -148,4 +148,14 @@
 /* Other machines are waited for before a meeting ends, unless they were silent for so long. */
 #define PXR_MACHINE_SILENCE (20 * PXR_SECOND)
 
+/* Requests to other servers. */
+#define PXR_REST_ANSWER_MAX (256 * 1024)
+#define PXR_REST_HEADERS_MAX (32 * 1024)
+#define PXR_REST_CONNECT_WAIT (5 * PXR_SECOND)
+/* The longest wait that another server can impose. */
+#define PXR_REST_WAIT_MAX (3600 * PXR_SECOND)
+#define PXR_CONTENT_TYPE_MAX 127
+/* Rocket.Chat's names of errors. */
+#define PXR_RC_KEY_MAX 63
+
 #endif

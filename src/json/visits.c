@@ -64,20 +64,3 @@ char *pxr_json_write_visit(const char *url, bool host, bool recognised)
     return dump(json_pack("{s:s, s:s, s:b}", "url", url, "role", host ? "host" : "guest",
                           "recognised", recognised));
 }
-
-char *pxr_json_write_ways(const pxr_ways_t *ways)
-{
-    json_t *json = json_object();
-    json_t *pins = json_object();
-
-    json_object_set_new(json, "title", pxr_json_text(ways->title));
-    json_object_set_new(json, "id", pxr_json_text(ways->id));
-    json_object_set_new(json, "numeric_alias", pxr_json_text(ways->number));
-    json_object_set_new(json, "address", pxr_json_text(ways->address));
-    if (ways->host_pin != NULL) {
-        json_object_set_new(pins, "host", pxr_json_text(ways->host_pin));
-    }
-    json_object_set_new(pins, "guest", pxr_json_text(ways->guest_pin));
-    json_object_set_new(json, "pins", pins);
-    return dump(json);
-}
