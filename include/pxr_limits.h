@@ -52,6 +52,27 @@
  */
 #define PXR_BREAKOUT_MARK "_breakout_"
 
+/* What Rocket.Chat takes in one message unless its administrator says otherwise, in UTF-16 code
+ * units, and the bytes of UTF-8 that can be. */
+#define PXR_CHAT_UNITS_MAX 5000
+#define PXR_CHAT_TEXT_SIZE (PXR_CHAT_UNITS_MAX * 3 + 1)
+/* Of one person, with what makes the name harmless; and so many of them are named. */
+#define PXR_CHAT_NAME_UNITS 80
+#define PXR_CHAT_NAMES_MAX 10
+/* Of a title where it is one of several. */
+#define PXR_CHAT_TITLE_UNITS 120
+/* A message id in Rocket.Chat's own form. */
+#define PXR_CHAT_ID_LEN 17
+/* An edit that is older starts nothing. */
+#define PXR_WEBHOOK_EDIT_AGE (300 * PXR_SECOND)
+/* Characters of a command word that the help repeats. */
+#define PXR_WEBHOOK_WORD_UNITS 64
+#define PXR_DISCUSSION_FORMAT_MAX 200
+#define PXR_DISCUSSION_TITLE_UNITS 120
+/* %Y doubles its length, %t is there once. */
+#define PXR_DISCUSSION_NAME_SIZE \
+    (2 * PXR_DISCUSSION_FORMAT_MAX + 3 * PXR_DISCUSSION_TITLE_UNITS + 1)
+
 /* Packed title, room, creator and discussion of one meeting. */
 #define PXR_DETAILS_MAX (28 * 1024)
 
