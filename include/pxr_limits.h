@@ -27,6 +27,11 @@
 
 /* Everything that can lead to a meeting in the index: ids, numbers, join keys. */
 #define PXR_ALIAS_MAX 64
+/* A room in the index: its hash in hex. */
+#define PXR_ROOM_KEY_LEN 16
+/* Where a room has one meeting only: so many further calls lead to it. */
+#define PXR_CALLS_MAX 48
+#define PXR_CALLS_TEXT (PXR_CALLS_MAX * (PXR_MEETING_ID_MAX + 1))
 /* What a node may send as local_alias before it is certainly not one of ours. */
 #define PXR_DIALLED_MAX 1024
 #define PXR_DOMAIN_MAX 255
@@ -123,8 +128,18 @@
 #define PXR_SESSIONS_MAX 1024
 #define PXR_SESSION_KEEP (60 * PXR_SECOND)
 #define PXR_SESSION_WAIT (3 * PXR_SECOND / 2)
-#define PXR_USER_ID_MAX 64
 #define PXR_TOKEN_MAX 255
+
+/* Rocket.Chat. */
+#define PXR_USER_ID_MAX 64
+/* People who wait to be added to a chat. */
+#define PXR_INVITES 256
+/* For so long a machine delivers for all, unless it gives a sign in between; it stops by itself
+ * a little earlier. */
+#define PXR_LEASE (10 * PXR_SECOND)
+#define PXR_LEASE_MARGIN (2 * PXR_SECOND)
+/* A room that is closed to us is not tried again for so long. */
+#define PXR_ROOM_CLOSED (600 * PXR_SECOND)
 
 /* Working set. */
 #define PXR_MEETINGS_DEFAULT 10000

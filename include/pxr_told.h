@@ -48,10 +48,10 @@ typedef enum {
 /* `version` counts the changes: of two machines' knowledge the higher one is the later. */
 typedef struct {
     uint32_t version;
-    uint8_t state;        /* pxr_task_state_t */
-    uint8_t reason;       /* pxr_task_reason_t */
-    uint16_t http;        /* status of the last answer, 0: none */
-    uint64_t sent;        /* hash of the text that the room has, 0: none */
+    uint8_t state;  /* pxr_task_state_t */
+    uint8_t reason; /* pxr_task_reason_t */
+    uint16_t http;  /* status of the last answer, 0: none */
+    uint64_t sent;  /* hash of the text that the room has, 0: none */
     pxr_time_t changed_at;
 } pxr_task_t;
 

@@ -135,8 +135,8 @@ const char *pxr_task_state_name(pxr_task_state_t state)
 
 const char *pxr_task_reason_name(pxr_task_reason_t reason)
 {
-    static const char *const names[PXR_REASONS] = {
-        "", "unreachable", "busy", "credentials", "room", "refused", "garbled", "unsupported"};
+    static const char *const names[PXR_REASONS] = {"",     "unreachable", "busy",    "credentials",
+                                                   "room", "refused",     "garbled", "unsupported"};
 
     return names[reason];
 }

@@ -278,8 +278,7 @@ static void finish_chat(check_t *c, draft_t *draft)
     }
     if (w->room_alias && w->concurrent_calls) {
         fail(c, PXR_D_ROOM_ALIAS,
-             "'On' needs " PXR_D_CONCURRENT
-             " Off, because a name can lead to one meeting only",
+             "'On' needs " PXR_D_CONCURRENT " Off, because a name can lead to one meeting only",
              draft->settings.place[PXR_SET_ROOM_ALIAS]);
     }
     if (w->persistent_chat && w->rest_credentials_file == NULL) {

@@ -20,6 +20,7 @@
 #include "pxr_policy.h"
 #include "pxr_rest.h"
 #include "pxr_store.h"
+#include "pxr_tell.h"
 
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA pexip_rc_module;
 /* The file with the module record has this already. */
@@ -279,6 +280,20 @@ typedef struct {
  * here (claim.c). */
 pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_t len,
                       pxr_found_t *found, char *answer, size_t answer_size);
+
+/* creation.c: a meeting that somebody wants. */
+typedef struct {
+    const char *id; /* NULL: one of ours is drawn */
+    pxr_details_t details;
+    pxr_time_t not_before, not_after; /* 0: none */
+    bool call;  /* whoever made it may have a call of his own, which ends with it */
+    bool shown; /* Rocket.Chat shows it by itself, so nothing is posted */
+} pxr_wish_t;
+
+/* Creates it, or finds the one that has this id or this room. The statuses of pxr_store_create()
+ * and pxr_store_await(); a refusal is counted and logged. */
+pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const pxr_wish_t *wish,
+                                pxr_ref_t *ref, bool *created);
 
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
