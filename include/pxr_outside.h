@@ -12,8 +12,8 @@
 
 /*
  * What all processes know together about work that keeps somebody waiting for others: how much of
- * it is done at a time, whom it is of no use to ask, and what was answered a moment ago. Any thread.
- * The death of a process harms nothing.
+ * it is done at a time, whom it is of no use to ask, and what was answered a moment ago. Any
+ * thread. The death of a process harms nothing.
  */
 
 /* Work of which only so much may be done at a time. */

@@ -237,8 +237,8 @@ static bool ask_all(const question_t *q, const char *key, int *reply)
         const pxr_fallback_t *server = &w->fallbacks[i];
         int64_t wait = (until - pxr_time_steady()) / (int64_t)(w->fallback_count - i);
         if (wait <= 0 ||
-            !pxr_store_target_try(q->call->store, pxr_outside_name(q->r->pool, PXR_OUTSIDE_POLICY,
-                                                                   server->url))) {
+            !pxr_store_target_try(q->call->store,
+                                  pxr_outside_name(q->r->pool, PXR_OUTSIDE_POLICY, server->url))) {
             unknown = false;
             continue;
         }
@@ -260,8 +260,7 @@ bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply)
     bool answered;
     int place;
 
-    if (call->workspace->fallback_count == 0 ||
-        apr_table_get(r->headers_in, LOOP_HEADER) != NULL) {
+    if (call->workspace->fallback_count == 0 || apr_table_get(r->headers_in, LOOP_HEADER) != NULL) {
         return false;
     }
     q.path = path_of(r);
@@ -272,8 +271,8 @@ bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply)
     key = key_of(&q);
     if (recall(r, key, &known)) {
         if (known.status != HTTP_NOT_FOUND) {
-            *reply = pass_on(&q, known.status, apr_pstrdup(r->pool, known.type), known.body,
-                             known.len);
+            *reply =
+                pass_on(&q, known.status, apr_pstrdup(r->pool, known.type), known.body, known.len);
         }
         return known.status != HTTP_NOT_FOUND;
     }

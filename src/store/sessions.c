@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "layout.h"
+#include "pxr_text.h"
 
 /* Places that one session may have. */
 #define WAYS 4
@@ -94,8 +95,8 @@ bool pxr_store_session_find(const pxr_store_t *store, uint32_t workspace, const 
         load(place(store, &key, i), &entry);
         /* Without the checksum half an entry of a writer that died, or of two at once, would be
          * believed. */
-        if (is_about(&entry, &key) && now < entry.until &&
-            entry.until <= now + PXR_SESSION_KEEP && entry.checksum == checksum_of(store, &entry)) {
+        if (is_about(&entry, &key) && now < entry.until && entry.until <= now + PXR_SESSION_KEEP &&
+            entry.checksum == checksum_of(store, &entry)) {
             out->good = entry.good != 0;
             memcpy(out->name, entry.name, sizeof(out->name));
             out->name[sizeof(out->name) - 1] = '\0';

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "layout.h"
+#include "pxr_text.h"
 
 /* How many places of the table one address may have. */
 #define PROBES 8
@@ -120,8 +121,8 @@ void pxr_store_target_state(const pxr_store_t *store, const char *name, pxr_targ
         return;
     }
     out->failures = atomic_load(&slot->failures);
-    out->open = out->failures >= PXR_BREAKER_FAILURES &&
-                pxr_time_steady() < atomic_load(&slot->open_until);
+    out->open =
+        out->failures >= PXR_BREAKER_FAILURES && pxr_time_steady() < atomic_load(&slot->open_until);
     out->asked = atomic_load(&slot->asked);
     out->failed = atomic_load(&slot->failed);
     out->spared = atomic_load(&slot->spared);
