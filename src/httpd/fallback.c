@@ -263,7 +263,7 @@ bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply)
     if (call->workspace->fallback_count == 0 || apr_table_get(r->headers_in, LOOP_HEADER) != NULL) {
         return false;
     }
-    q.path = path_of(r);
+    q.path = call->rest != NULL ? path_of(r) : NULL;
     if (q.path == NULL) {
         return false;
     }
