@@ -156,8 +156,7 @@ static bool render_answer(request_rec *r, const pxr_workspace_t *w, pxr_new_meet
 {
     pxr_answer_meeting_t shown = {
         .name = meeting->id,
-        .title =
-            meeting->details.text[PXR_TITLE] != NULL ? meeting->details.text[PXR_TITLE] : "",
+        .title = meeting->details.text[PXR_TITLE] != NULL ? meeting->details.text[PXR_TITLE] : "",
         .title_len = meeting->details.len[PXR_TITLE],
         .host_pin = meeting->host_pin,
         .guest_pin = meeting->guest_pin};
