@@ -224,7 +224,9 @@ typedef enum {
     PXR_COUNT_REFUSED_FULL,
     PXR_COUNT_REFUSED_DATABASE,
     PXR_COUNT_JOINS,
-    PXR_COUNT_EVENT_LOG_LOST, /* lines that could not be written */
+    PXR_COUNT_EVENT_LOG_LOST,  /* lines that could not be written */
+    PXR_COUNT_POLICY_FALLBACK, /* answered by another policy server */
+    PXR_COUNT_OUTSIDE_CROWDED, /* nobody was asked, because too many were waiting already */
     PXR_COUNTERS,
 } pxr_counter_t;
 

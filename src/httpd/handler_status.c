@@ -48,6 +48,7 @@ static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t 
     const pxr_workspace_t *w = call->workspace;
     pxr_node_t *nodes = apr_palloc(r->pool, NODES_SHOWN * sizeof(*nodes));
     pxr_database_page_t *database = apr_pcalloc(r->pool, sizeof(*database));
+    pxr_outside_page_t *outside = apr_pcalloc(r->pool, sizeof(*outside));
     size_t count = pxr_store_nodes(call->store, w->number, nodes, NODES_SHOWN);
 
     page->version = PXR_VERSION;
@@ -60,6 +61,8 @@ static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t 
     pxr_store_health(call->store, &page->health);
     fill_database(r->pool, call, page->now, database);
     page->database = database;
+    pxr_outside_fill(r->pool, call, outside);
+    page->outside = outside;
     page->leader = page->health.ticked_at + LEADER_SILENCE > page->now;
     pxr_store_numbers(call->store, w->number, &page->numbers);
     for (int i = 0; i < PXR_COUNTERS; i++) {

@@ -239,6 +239,7 @@ void pxr_child_init(apr_pool_t *pchild, server_rec *s)
 {
     pxr_json_init();
     pxr_event_log_child_init();
+    pxr_outside_child_init();
     if (store_is_open) {
         pxr_history_start(pchild);
         pxr_leader_start(pchild, s);

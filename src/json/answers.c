@@ -199,6 +199,42 @@ static json_t *database_status(const pxr_database_page_t *page)
     return json;
 }
 
+static json_t *server_status(const pxr_outside_server_t *server)
+{
+    const pxr_target_t *target = &server->target;
+    json_t *json = json_object();
+
+    json_object_set_new(json, "url", json_string(server->url));
+    json_object_set_new(json, "state",
+                        json_string(target->open            ? "resting"
+                                    : target->failures != 0 ? "failing"
+                                    : target->asked == 0    ? "not asked yet"
+                                                            : "ok"));
+    json_object_set_new(json, "asked", json_integer((json_int_t)target->asked));
+    json_object_set_new(json, "failed", json_integer((json_int_t)target->failed));
+    json_object_set_new(json, "spared", json_integer((json_int_t)target->spared));
+    json_object_set_new(json, "answered_at", pxr_json_time(target->answered_at));
+    json_object_set_new(json, "failed_at", pxr_json_time(target->failed_at));
+    if (target->why[0] != '\0') {
+        json_object_set_new(json, "error", json_string(target->why));
+    }
+    return json;
+}
+
+static json_t *outside_status(const pxr_outside_page_t *page)
+{
+    json_t *json = json_object();
+    json_t *list = json_array();
+
+    json_object_set_new(json, "workers", json_integer(page->workers));
+    json_object_set_new(json, "sessions", server_status(&page->sessions));
+    for (size_t i = 0; i < page->fallback_count; i++) {
+        json_array_append_new(list, server_status(&page->fallbacks[i]));
+    }
+    json_object_set_new(json, "fallbacks", list);
+    return json;
+}
+
 char *pxr_json_write_status(const pxr_status_page_t *page)
 {
     json_t *json = json_object();
@@ -226,6 +262,7 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
     json_object_set_new(meetings, "present", json_integer(page->numbers.present));
     json_object_set_new(json, "meetings", meetings);
     json_object_set_new(json, "database", database_status(page->database));
+    json_object_set_new(json, "outside", outside_status(page->outside));
     for (size_t i = 0; i < page->node_count; i++) {
         json_array_append_new(list, node_status(&page->nodes[i]));
     }
