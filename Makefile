@@ -8,9 +8,9 @@ PORT    ?= 8443
 ARGS    ?=
 
 # What is built from and tested with, by the names of Debian's packages.
-PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcmocka-dev \
-           libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql openssl python3 python3-pytest \
-           python3-psycopg2
+PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcurl4-openssl-dev \
+           libcmocka-dev libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql openssl python3 \
+           python3-pytest python3-psycopg2
 
 BUILD = build
 SO    = $(BUILD)/mod_pexip_rc.so
@@ -19,8 +19,9 @@ CORE  = $(wildcard src/core/*.c)
 STORE = $(wildcard src/store/*.c)
 JSON  = $(wildcard src/json/*.c)
 DB    = $(wildcard src/db/*.c)
+ROCKETCHAT = $(wildcard src/rocketchat/*.c)
 HTTPD = $(wildcard src/httpd/*.c) mod_pexip_rc.c
-PURE  = $(CORE) $(STORE) $(JSON)
+PURE  = $(CORE) $(STORE) $(JSON) $(ROCKETCHAT)
 APR   = $(DB) $(HTTPD) test/unit/test_db.c
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 
@@ -42,7 +43,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all deps run test install clean format unit sanitized
+.PHONY: all deps run test install clean format unit sanitized app contract node
 
 all: $(SO)
 
@@ -63,7 +64,7 @@ objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 $(SO): $(call objects,plain,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
 	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(SO_LIBS)
 
-SO_LIBS = -ljansson -laprutil-1 -lapr-1 -lpthread -ldl
+SO_LIBS = -ljansson -lcurl -laprutil-1 -lapr-1 -lpthread -ldl
 
 $(BUILD)/sanitized/mod_pexip_rc.so: $(call objects,sanitized,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
 	$(CC) $(LINK) $(SANITIZE) -o $@ $(filter %.o,$^) $(SO_LIBS)
@@ -77,6 +78,40 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,sanitize
 	    $(call objects,sanitized,$(PURE) $(DB)) -lcmocka $(SO_LIBS)
 
 unit: $(addprefix $(BUILD)/unit/,$(UNITS))
+
+# What runs inside Rocket.Chat, and what proves that it fits, comes from npm by name and version.
+# Everything npm writes stays below build/npm. A node of another origin than Debian is as good.
+NPM_HOME = $(BUILD)/npm
+NPM      = npm install --cache "$(abspath $(NPM_HOME))/cache" --ignore-scripts --no-audit --no-fund \
+           --no-package-lock --no-update-notifier --fetch-retries=1 --loglevel=error
+NODE_PACKAGES = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
+
+node:
+	@$(if $(strip $(NODE_PACKAGES)),sh test/support/deps.sh $(NODE_PACKAGES),:)
+
+# Rocket.Chat's request validators: the packages cannot be loaded as they are, one file of each can.
+VALIDATORS = $(patsubst test/contract/validators/%.json,$(NPM_HOME)/validators/%.cjs,\
+               $(wildcard test/contract/validators/*.json))
+ESBUILD    = $(NPM_HOME)/esbuild/node_modules/.bin/esbuild
+
+$(NPM_HOME)/esbuild/installed: | node
+	@mkdir -p $(@D)
+	cd $(@D) && echo '{"private": true}' >package.json && $(NPM) esbuild@0.28.2
+	@touch $@
+
+$(NPM_HOME)/validators/%.cjs: test/contract/validators/%.json $(NPM_HOME)/esbuild/installed | node
+	@rm -rf $(NPM_HOME)/rest-typings-$*
+	@mkdir -p $(@D) $(NPM_HOME)/rest-typings-$*
+	cp $< $(NPM_HOME)/rest-typings-$*/package.json
+	cd $(NPM_HOME)/rest-typings-$* && $(NPM)
+	echo "export * from '@rocket.chat/rest-typings'" >$(NPM_HOME)/rest-typings-$*/all.mjs
+	$(ESBUILD) $(NPM_HOME)/rest-typings-$*/all.mjs --bundle --platform=node --format=cjs \
+	    --log-level=error --outfile=$@.part
+	mv $@.part $@
+	@rm -rf $(NPM_HOME)/rest-typings-$*
+
+contract:
+	@$(MAKE) --no-print-directory -j4 $(VALIDATORS)
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)

@@ -43,6 +43,7 @@ typedef struct {
     pxr_details_t details;
     pxr_time_t not_before;
     pxr_time_t not_after;
+    bool call; /* the room is told by a call of Rocket.Chat's own, not by a message of ours */
 } pxr_create_request_t;
 
 /* PXR_INVALID with a sentence that names the member. `now` decides what is past. */
@@ -60,6 +61,18 @@ typedef struct {
 } pxr_link_request_t;
 
 pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out, pxr_buf_t *why);
+
+/* Who asks for join information; *user_id is NULL where nobody is named. */
+pxr_status_t pxr_json_read_info(const pxr_json_doc_t *doc, const char **user_id, pxr_buf_t *why);
+
+/* POST api/v1/deliveries/<meeting id>. */
+typedef enum {
+    PXR_DELIVERY_RETRY,
+    PXR_DELIVERY_DROP,
+} pxr_delivery_action_t;
+
+pxr_status_t pxr_json_read_action(const pxr_json_doc_t *doc, pxr_delivery_action_t *out,
+                                  pxr_buf_t *why);
 
 /* The functions below return text that the caller releases with pxr_json_text_free(), or NULL where
  * memory ran out. */
@@ -82,6 +95,38 @@ void pxr_json_history_add(pxr_json_history_t *page, const pxr_past_t *past);
 char *pxr_json_history_end(pxr_json_history_t *page, const char *next);
 
 char *pxr_json_write_link(const char *url, bool host);
+
+/* What a visitor may know about the ways in; NULL and "" are left out. */
+typedef struct {
+    const char *title;
+    const char *address;
+    const char *alias;
+    const char *numeric_alias;
+    const char *guest_pin;
+    const char *host_pin;
+    const char *join_url;
+} pxr_info_t;
+
+char *pxr_json_write_info(const pxr_info_t *info);
+
+/* Something that Rocket.Chat, or the companion app, is to be told. */
+typedef struct {
+    const char *meeting;
+    const char *kind;   /* message, direct, discussion, callback */
+    const char *state;  /* waiting, failed, dropped, done */
+    const char *reason; /* "" or NULL: none */
+    int http_status;    /* of the last attempt; 0: none */
+    uint32_t attempts;
+    pxr_time_t next_try_at; /* 0: never */
+    pxr_time_t changed_at;
+} pxr_delivery_line_t;
+
+/* A list of them, built one by one. */
+typedef struct pxr_json_deliveries pxr_json_deliveries_t;
+pxr_json_deliveries_t *pxr_json_deliveries_new(void);
+void pxr_json_deliveries_add(pxr_json_deliveries_t *list, const pxr_delivery_line_t *line);
+/* Ends and releases the list. */
+char *pxr_json_deliveries_end(pxr_json_deliveries_t *list);
 
 /* An error in the form of RFC 9457. */
 char *pxr_json_write_problem(int status, const char *title, const char *detail);

@@ -6,11 +6,6 @@
 #include "pxr_query.h"
 #include "pxr_random.h"
 
-/* Rounds of PXR_NUMBER_CANDIDATES draws before the numbers count as used up. */
-#define ROUNDS 8
-
-typedef const char number_t[PXR_ALIAS_MAX + 1];
-
 static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int status)
 {
     const pxr_workspace_t *w = call->workspace;
@@ -40,165 +35,38 @@ static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int
     return reply;
 }
 
-static bool make_pins(const pxr_workspace_t *w, char *host, char *guest)
-{
-    host[0] = '\0';
-    guest[0] = '\0';
-    if (w->pins == PXR_PINS_NONE) {
-        return true;
-    }
-    strcpy(host, w->host_pin);
-    strcpy(guest, w->guest_pin);
-    if (host[0] == '\0' && guest[0] == '\0') {
-        return pxr_random_pins(host, guest, w->pin_length);
-    }
-    if (host[0] == '\0') {
-        return pxr_random_pin_beside(host, guest);
-    }
-    return guest[0] != '\0' || pxr_random_pin_beside(guest, host);
-}
-
-static bool draw_numbers(const pxr_workspace_t *w, char (*numbers)[PXR_ALIAS_MAX + 1])
-{
-    size_t prefix = strlen(w->number_prefix);
-
-    for (int i = 0; i < PXR_NUMBER_CANDIDATES; i++) {
-        memcpy(numbers[i], w->number_prefix, prefix);
-        if (!pxr_random_digits(numbers[i] + prefix, w->number_digits)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Enters the meeting once, and waits until the database has it too. */
-static pxr_status_t try_to_enter(const pxr_call_t *call, pxr_new_meeting_t *meeting,
-                                 pxr_time_t until, pxr_ref_t *ref, bool *created)
-{
-    pxr_status_t status =
-        pxr_store_create(call->store, call->workspace->number, meeting, ref, created);
-
-    return status == PXR_OK ? pxr_store_await(call->store, *ref, until - pxr_time_now()) : status;
-}
-
-/* Enters the meeting, drawing numbers for it until one is free on all machines. */
-static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, pxr_ref_t *ref,
-                          bool *created)
-{
-    const pxr_workspace_t *w = call->workspace;
-    char numbers[PXR_NUMBER_CANDIDATES][PXR_ALIAS_MAX + 1];
-    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
-    pxr_status_t status = PXR_INVALID;
-
-    meeting->asked = false;
-    for (int round = 0; round < ROUNDS; round++) {
-        if (w->number_prefix != NULL && !draw_numbers(w, numbers)) {
-            return PXR_BROKEN;
-        }
-        meeting->numbers = (number_t *)numbers;
-        meeting->number_count = w->number_prefix != NULL ? PXR_NUMBER_CANDIDATES : 0;
-        status = try_to_enter(call, meeting, until, ref, created);
-        if (status == PXR_MISSING) {
-            /* Events speak of it: perhaps another machine has just made it. */
-            meeting->asked = pxr_store_await_round(call->store, until - pxr_time_now());
-            status = meeting->asked ? PXR_MISSING : PXR_BUSY;
-        }
-        /* Another number, or the meeting of this id that is known now. */
-        if (status != PXR_INVALID && status != PXR_EXISTS && status != PXR_MISSING) {
-            break;
-        }
-    }
-    return status;
-}
-
-static void log_full(request_rec *r, const pxr_call_t *call)
-{
-    pxr_store_health_t health;
-
-    pxr_store_health(call->store, &health);
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "a meeting was refused because the working set is full (%u of %u meetings, %u of "
-                  "%u blocks of text, %u of %u names): raise " PXR_D_MEETINGS,
-                  health.meetings.used, health.meetings.size, health.blocks.used,
-                  health.blocks.size, health.names.used, health.names.size);
-}
-
 static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t status)
 {
-    if (status == PXR_TAKEN) {
+    switch (status) {
+    case PXR_TAKEN:
         return pxr_reply_problem(r, HTTP_CONFLICT, "id is the numeric alias of another meeting");
-    }
-    if (status == PXR_FULL || status == PXR_INVALID) {
-        pxr_store_count(call->store, call->workspace->number, PXR_COUNT_REFUSED_FULL, 1);
-        if (pxr_store_may_tell(call->store, PXR_TOPIC_FULL, r->request_time)) {
-            if (status == PXR_FULL) {
-                log_full(r, call);
-            } else {
-                ap_log_rerror(
-                    APLOG_MARK, APLOG_ERR, 0, r,
-                    "a meeting was refused because no numeric alias is free: give " PXR_D_NUMBER
-                    " more digits");
-            }
+    case PXR_INVALID:
+        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "no numeric alias is free");
+    case PXR_BUSY:
+        if (pxr_store_kept(call->store) != PXR_KEEP_NOTHING) {
+            return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "the database does not answer");
         }
-        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
-                                 status == PXR_FULL ? "there is no room for another meeting"
-                                                    : "no numeric alias is free");
-    }
-    if (status == PXR_BUSY && pxr_store_kept(call->store) != PXR_KEEP_NOTHING) {
-        pxr_store_count(call->store, call->workspace->number, PXR_COUNT_REFUSED_DATABASE, 1);
-        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "the database does not answer");
+        break;
+    default:
+        break;
     }
     return pxr_reply_status(r, status);
 }
 
 static int create_meeting(request_rec *r, const pxr_call_t *call, const pxr_create_request_t *in)
 {
-    const pxr_workspace_t *w = call->workspace;
-    char id[PXR_MEETING_ID_OWN + 1];
-    char key[PXR_JOIN_KEY_LEN + 1];
-    char host[PXR_PIN_MAX + 1];
-    char guest[PXR_PIN_MAX + 1];
-    char answer[PXR_ANSWER_MAX];
-    pxr_answer_meeting_t shown = {.host_pin = host, .guest_pin = guest};
-    pxr_new_meeting_t meeting = {.join_key = key, .host_pin = host, .guest_pin = guest};
-    pxr_time_t now = pxr_time_now();
-    bool created = false;
-    pxr_status_t status;
-    pxr_buf_t buf;
+    pxr_wish_t wish = {.id = in->id,
+                       .details = in->details,
+                       .not_before = in->not_before,
+                       .not_after = in->not_after,
+                       .call = true,
+                       .shown = in->call};
+    bool created;
     pxr_ref_t ref;
+    pxr_status_t status = pxr_create_meeting(r, call, &wish, &ref, &created);
 
-    if (!pxr_random_key(id, sizeof(id) - 1) || !pxr_random_key(key, sizeof(key) - 1) ||
-        !make_pins(w, host, guest)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
-        return pxr_reply_status(r, PXR_BROKEN);
-    }
-    meeting.id = in->id != NULL ? in->id : id;
-    meeting.details = in->details;
-    shown.name = meeting.id;
-    shown.title = in->details.text[PXR_TITLE] != NULL ? in->details.text[PXR_TITLE] : "";
-    shown.title_len = in->details.len[PXR_TITLE];
-    pxr_buf_init(&buf, answer, sizeof(answer));
-    status = pxr_answer_render(&w->answer, &shown, &buf);
-    if (status != PXR_OK) {
-        /* The configuration was checked for this, so it cannot happen; if it does, no node gets to
-         * see the answer. */
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "a meeting was refused because no valid policy answer can be made of it");
-        return pxr_reply_status(r, PXR_BROKEN);
-    }
-    meeting.answer = answer;
-    meeting.answer_len = buf.len;
-    meeting.service_tag = w->answer.service_tag;
-    meeting.breakouts = pxr_option_is_true(&w->answer, "breakout_rooms");
-    pxr_meeting_init(&meeting.life, now, in->not_before, in->not_after, w->lifetime, w->grace,
-                     w->silence);
-    status = enter(call, &meeting, &ref, &created);
     if (status != PXR_OK) {
         return refuse_creation(r, call, status);
-    }
-    if (created) {
-        pxr_store_count(call->store, w->number, PXR_COUNT_CREATED, 1);
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "meeting %s created", meeting.id);
     }
     return reply_view(r, call, ref, created ? HTTP_CREATED : HTTP_OK);
 }

@@ -232,12 +232,12 @@ static void give_up(pxr_keeper_t *k, const pxr_change_t *change, pxr_standing_t 
     }
 }
 
-/* There is a meeting of this id, but it ended so long ago that it was not here. */
-static pxr_db_status_t fetch_existing(pxr_keeper_t *k, const pxr_change_t *change)
+/* There is a meeting of this id, but it ended so long ago that it was not here; or another machine
+ * has just made one in this room, which has one meeting only. */
+static pxr_db_status_t fetch_existing(pxr_keeper_t *k, const pxr_change_t *change, const char *id)
 {
     pxr_db_visitor_t all = visitor(k);
-    pxr_db_status_t status =
-        pxr_db_read_meeting(k->db, k->copy.record.workspace, k->copy.record.id, &all);
+    pxr_db_status_t status = pxr_db_read_meeting(k->db, k->copy.record.workspace, id, &all);
 
     if (status == PXR_DB_OK || status == PXR_DB_MISSING) {
         /* Where it did not take the place of the pending one there is no room for it. */
@@ -249,13 +249,14 @@ static pxr_db_status_t fetch_existing(pxr_keeper_t *k, const pxr_change_t *chang
 
 static pxr_db_status_t create(pxr_keeper_t *k, const pxr_change_t *change)
 {
+    char existing[PXR_MEETING_ID_MAX + 1];
     bool is_number = false;
     pxr_db_status_t status;
 
     if (pxr_store_sending(pxr_store(), change, &k->copy) != PXR_OK) {
         return PXR_DB_OK;
     }
-    status = pxr_db_create(k->db, &k->copy.record, &is_number);
+    status = pxr_db_create(k->db, &k->copy.record, &is_number, existing);
     switch (status) {
     case PXR_DB_OK:
         remember(k, change);
@@ -265,7 +266,7 @@ static pxr_db_status_t create(pxr_keeper_t *k, const pxr_change_t *change)
             pxr_store_settle(pxr_store(), change, &k->copy, PXR_TAKEN);
             return PXR_DB_OK;
         }
-        return fetch_existing(k, change);
+        return fetch_existing(k, change, existing);
     case PXR_DB_INVALID:
         pxr_store_settle(pxr_store(), change, &k->copy, PXR_INVALID);
         return PXR_DB_OK;

@@ -18,6 +18,7 @@
 #include "pxr_link.h"
 #include "pxr_policy.h"
 #include "pxr_store.h"
+#include "pxr_tell.h"
 
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA pexip_rc_module;
 /* The file with the module record has this already. */
@@ -45,6 +46,15 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_GRACE "PexipRCEndGrace"
 #define PXR_D_LIFETIME "PexipRCMeetingLifetime"
 #define PXR_D_EVENT_BODY "PexipRCMaxEventBody"
+#define PXR_D_REST_URL "PexipRCRestURL"
+#define PXR_D_REST_CREDENTIALS "PexipRCRestCredentialsFile"
+#define PXR_D_WEBHOOK_TOKEN "PexipRCWebhookTokenFile"
+#define PXR_D_CONCURRENT "PexipRCConcurrentCalls"
+#define PXR_D_ROOM_ALIAS "PexipRCRoomAlias"
+#define PXR_D_FALLBACK "PexipRCPolicyFallback"
+#define PXR_D_CALLBACK "PexipRCAppCallback"
+#define PXR_D_CHAT "PexipRCPersistentChat"
+#define PXR_D_DISCUSSION "PexipRCDiscussionName"
 #define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
 #define PXR_D_STATE_DIR "PexipRCStateDirectory"
 #define PXR_D_EVENT_LOG "PexipRCEventLog"
@@ -70,10 +80,27 @@ typedef enum {
     PXR_SET_GRACE,
     PXR_SET_LIFETIME,
     PXR_SET_EVENT_BODY,
+    PXR_SET_REST_URL,
+    PXR_SET_REST_CREDENTIALS,
+    PXR_SET_WEBHOOK_TOKEN,
+    PXR_SET_CONCURRENT,
+    PXR_SET_ROOM_ALIAS,
+    PXR_SET_FALLBACK, /* a line for each server */
+    PXR_SET_CALLBACK,
+    PXR_SET_CHAT,
+    PXR_SET_DISCUSSION,
     PXR_SETTINGS,
 } pxr_setting_t;
 
 typedef enum { PXR_PINS_RANDOM, PXR_PINS_FILE, PXR_PINS_NONE } pxr_pins_mode_t;
+
+/* Another policy server that is asked about what is not ours. */
+typedef struct {
+    const char *url;
+    const char *credentials_file; /* NULL: none */
+    const char *user;
+    const char *secret;
+} pxr_fallback_t;
 
 /* A workspace ready for use: settings of all its virtual hosts, parsed, defaults filled in.
  * Immutable once the server runs. */
@@ -102,6 +129,21 @@ typedef struct {
     int64_t silence;
     int64_t lifetime;
     apr_size_t event_body_max;
+    const char *rest_url; /* where Rocket.Chat's REST API is reached */
+    const char *rest_credentials_file;
+    const char *rest_user; /* NULL: nothing is posted */
+    const char *rest_token;
+    const char *webhook_token_file;
+    const char *webhook_token; /* NULL: the webhook is not set up */
+    bool concurrent_calls;     /* off: one meeting for each room */
+    bool room_alias;           /* the name of the room leads to its meeting, too */
+    const pxr_fallback_t *fallbacks;
+    size_t fallback_count;
+    const char *callback_url; /* the companion app's, NULL: none */
+    const char *callback_secret_file;
+    const char *callback_secret;
+    bool persistent_chat;
+    const char *discussion_name;
     uint32_t number; /* in the store; set at start */
 } pxr_workspace_t;
 
@@ -151,9 +193,9 @@ void pxr_workspace_defaults(pxr_workspace_t *w);
 int pxr_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
-/* secrets.c: reads a file of two lines at start-up. NULL or a sentence. */
-const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **first,
-                               const char **second, int *too_open);
+/* secrets.c: reads a file of `count` lines, one or two, at start-up. NULL or a sentence. */
+const char *pxr_read_lines(apr_pool_t *p, const char *path, const char **lines, int count,
+                           int *too_open);
 
 /* helper.c: does work in a process of its own that has become the run user, and waits for it, at
  * most two minutes. Start-up only. What `work` returns (a pxr_status_t), PXR_BROKEN where it died.
@@ -236,6 +278,20 @@ typedef struct {
  * here (claim.c). */
 pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_t len,
                       pxr_found_t *found, char *answer, size_t answer_size);
+
+/* creation.c: a meeting that somebody wants. */
+typedef struct {
+    const char *id; /* NULL: one of ours is drawn */
+    pxr_details_t details;
+    pxr_time_t not_before, not_after; /* 0: none */
+    bool call;  /* whoever made it may have a call of his own, which ends with it */
+    bool shown; /* Rocket.Chat shows it by itself, so nothing is posted */
+} pxr_wish_t;
+
+/* Creates it, or finds the one that has this id or this room. The statuses of pxr_store_create()
+ * and pxr_store_await(); a refusal is counted and logged. */
+pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const pxr_wish_t *wish,
+                                pxr_ref_t *ref, bool *created);
 
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
