@@ -3,9 +3,12 @@
 Requests must be such that 6.13, 7.13 and 8.8 all take them; one that would not pass everywhere is refused and noted as a problem.
 """
 
+import atexit
+import functools
 import time
 
 from rooms import timestamp
+from validators import Validators
 
 # Route: method, whether it needs a login, members that every version knows, members that must be there ("a|b": one of them).
 ROUTES = {
@@ -26,6 +29,16 @@ ROUTES = {
 }
 MESSAGE = "_id rid msg tmid tshow alias emoji avatar attachments blocks customFields parseUrls groupable"
 WRONG_TOKEN = "You must be logged in to do this."
+
+
+@functools.cache
+def validators():
+    """One for the whole test run; None where they are not to be had."""
+    if not Validators.available():
+        return None
+    made = Validators()
+    atexit.register(made.close)
+    return made
 
 
 class Refused(Exception):
@@ -68,6 +81,7 @@ class RestApi:
     def answer(self, call):
         """(status, value, headers) of a call, with everything that it causes."""
         headers = {}
+        self._validate(call)
         try:
             with self.lock:
                 user, parameters = self._judge(call, headers)
@@ -93,7 +107,6 @@ class RestApi:
                               f"{int(wait) + 1} seconds before trying this endpoint again.", "error-too-many-requests")
         parameters = call.query if method == "GET" else self._body_of(call)
         self._check(call.route, parameters, known.split(), required.split())
-        self._validate(call.route, parameters)
         return user, parameters
 
     def _authenticated(self, call):
@@ -124,15 +137,11 @@ class RestApi:
             self.note(f"{route}: {'; '.join(bad)}")
             raise Refused(400, bad[0], "invalid-params")
 
-    def _validate(self, route, parameters):
-        """Rocket.Chat's own validators, where they have been installed."""
-        try:
-            from validators import Validators
-        except ImportError:
-            return
-        if Validators.available():
-            for error in Validators.check(route, parameters):
-                self.note(f"{route}: {error}")
+    def _validate(self, call):
+        """By Rocket.Chat's own validators, where they have been built."""
+        if validators():
+            for error in validators().check(call.route, call.query if call.method == "GET" else call.json):
+                self.note(error)
 
     # Information
 
