@@ -162,8 +162,8 @@ class Site:
 
 
 @contextmanager
-def sites(mpm, specs, server="", **options):
-    """One httpd with a virtual host and a stand-in workspace for each spec: {name: arguments of Site}."""
+def sites(mpm, specs, server="", files=(), **options):
+    """One httpd with a virtual host and a stand-in workspace for each spec: {name: arguments of Site}. files: secrets below its root."""
     made = {name: Site(name, port, **spec) for (name, spec), port in zip(specs.items(), free_ports(len(specs)))}
     servers = Servers(mpm)
     try:
@@ -174,6 +174,8 @@ def sites(mpm, specs, server="", **options):
         for site in made.values():
             site.write_files(httpd)
             site.belong_to(httpd)
+        for name, text in dict(files).items():
+            httpd.write(name, text, 0o600)
         LIVE_SITES.extend(made.values())
         httpd.start()
         yield made
