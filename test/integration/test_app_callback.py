@@ -22,7 +22,7 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with app.lock:
             answer = app.answers.pop(0) if app.answers else app.otherwise
-            app.heard.append((time.monotonic(), self.path, dict(self.headers.items()), json.loads(body), answer))
+            app.heard.append((time.monotonic(), self.path, self.headers, json.loads(body), answer))
         if answer == "cut":
             return
         self.send_response(answer)
