@@ -150,8 +150,7 @@ pxr_db_status_t pxr_db_others(pxr_db_t *db, pxr_time_t since, pxr_time_t alive_s
                               uint32_t *behind, uint32_t *alive);
 
 /* Inside a transaction: takes or keeps the lease on telling Rocket.Chat, which one machine has at a
- * time, for `length` microseconds, where no other machine has it. With a length of 0 it is given
- * back. */
+ * time, for `length` microseconds, where no other machine has it. */
 pxr_db_status_t pxr_db_lease(pxr_db_t *db, int64_t length, bool *mine);
 
 /* Inside a transaction: lets go of numbers that have been kept back long enough and of machines

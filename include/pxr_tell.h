@@ -64,6 +64,27 @@ pxr_status_t pxr_store_invite(const pxr_store_t *store, uint32_t workspace, pxr_
 /* Takes the next one; `user` has room for PXR_USER_ID_MAX + 1 bytes. */
 bool pxr_store_next_invite(const pxr_store_t *store, pxr_tell_t *who, char *user);
 
+/* How many people were in the room, also those who have left; those of long ago may be forgotten
+ * where the table of legs was full. PXR_MISSING. Any thread. */
+pxr_status_t pxr_store_count_visitors(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
+                                      size_t *people);
+
+/* How Rocket.Chat's REST API is doing, for people: written by one thread without lock, so a reader
+ * in between may see half of it. */
+typedef struct {
+    pxr_time_t ok_at;        /* it last did what it was asked */
+    pxr_time_t failed_at;    /* it last did not */
+    pxr_time_t paused_until; /* our credentials were refused */
+    int32_t http;
+    uint32_t failing; /* nothing has worked since `failed_at` */
+    char why[PXR_WHY_MAX + 1];
+} pxr_chat_health_t;
+
+void pxr_store_note_chat(const pxr_store_t *store, uint32_t workspace,
+                         const pxr_chat_health_t *health);
+/* Any thread. */
+void pxr_store_chat(const pxr_store_t *store, uint32_t workspace, pxr_chat_health_t *out);
+
 /* Fills in the discussion of a meeting that has none. PXR_MISSING, PXR_FULL. */
 pxr_status_t pxr_store_add_discussion(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
                                       const pxr_details_t *details);

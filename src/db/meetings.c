@@ -60,6 +60,7 @@ static const pxr_field_t fields[] = {
     DETAIL(discussion_id, PXR_DISCUSSION_ID),
     DETAIL(discussion_name, PXR_DISCUSSION_NAME),
     DETAIL(discussion_type, PXR_DISCUSSION_TYPE),
+    DETAIL(thread_id, PXR_THREAD_ID),
 };
 
 static bool visit(const pxr_db_visitor_t *visitor, void *record, bool over)

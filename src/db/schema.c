@@ -65,6 +65,7 @@ static const char *const version_2[] = {
     "ALTER TABLE meeting ADD COLUMN called @text NOT NULL DEFAULT ''",
     "ALTER TABLE meeting ADD COLUMN calls @text NOT NULL DEFAULT ''",
     "ALTER TABLE meeting ADD COLUMN told @text NOT NULL DEFAULT ''",
+    "ALTER TABLE meeting ADD COLUMN thread_id @text NOT NULL DEFAULT ''",
     "CREATE TABLE lease (id @text, machine @text, until @int, PRIMARY KEY (id))",
     "INSERT INTO lease (id, machine, until) VALUES ('rocketchat', '', 0)",
     NULL};

@@ -212,13 +212,13 @@ pxr_db_status_t pxr_db_lease(pxr_db_t *db, int64_t length, bool *mine)
     int rows = 0;
 
     pxr_db_arg_text(&args, db->settings.machine);
-    pxr_db_arg_number(&args, length > 0 ? db->clock + length : 0);
+    pxr_db_arg_number(&args, db->clock + length);
     pxr_db_arg_text(&args, db->settings.machine);
     pxr_db_arg_number(&args, db->clock);
     if (status == PXR_DB_OK) {
         status = pxr_db_run(db, &lease, &args, &rows);
     }
-    *mine = status == PXR_DB_OK && rows > 0 && length > 0;
+    *mine = status == PXR_DB_OK && rows > 0;
     return status;
 }
 

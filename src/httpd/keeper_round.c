@@ -468,6 +468,9 @@ static pxr_db_status_t put_changes(pxr_keeper_t *k, const pxr_db_head_t *head)
         /* Tells who else is there. */
         status = may_end(k, head, 0, &may);
     }
+    if (status == PXR_DB_OK && k->shared) {
+        status = pxr_db_lease(k->db, PXR_LEASE, &k->has_lease);
+    }
     if (status == PXR_DB_OK && k->tidied_at + TIDY_EVERY < now) {
         status = pxr_db_tidy(k->db, head->clock);
         k->tidied_at = now;
@@ -481,10 +484,12 @@ typedef pxr_db_status_t (*put_t)(pxr_keeper_t *k, const pxr_db_head_t *head);
 static pxr_db_status_t transact(pxr_keeper_t *k, put_t put, bool *again)
 {
     pxr_db_head_t head;
+    int64_t began = pxr_time_steady();
     pxr_db_status_t status = pxr_db_begin(k->db, &head);
     bool same = status == PXR_DB_OK && strcmp(head.epoch, k->state.epoch) == 0;
 
     *again = false;
+    k->has_lease = false;
     k->written_count = 0;
     k->ending_count = 0;
     if (same && head.revision > k->state.revision + 1) {
@@ -506,6 +511,9 @@ static pxr_db_status_t transact(pxr_keeper_t *k, put_t put, bool *again)
         k->state.revision = head.revision;
         k->state.own_revision = head.revision;
         settle(k);
+        if (k->has_lease) {
+            pxr_store_deliver(pxr_store(), began + PXR_LEASE - PXR_LEASE_MARGIN);
+        }
         status = note(k);
         pxr_store_wake(pxr_store());
     }
@@ -572,6 +580,10 @@ pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
     pxr_store_keep_state(pxr_store(), &k->state);
     status = read_all(k);
     read = status == PXR_DB_OK;
+    if (read && !k->shared) {
+        /* There is nobody else. */
+        pxr_store_deliver(pxr_store(), INT64_MAX);
+    }
     if (read) {
         status = write_all(k);
     }

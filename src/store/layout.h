@@ -6,6 +6,7 @@
 
 #include "pxr_keep.h"
 #include "pxr_store.h"
+#include "pxr_tell.h"
 
 /*
  * The memory, in this order, each table at an offset that is kept in the segment's head:
@@ -228,6 +229,7 @@ struct pxr_segment {
 
     pxr_root_t root;
     pxr_log_t log;
+    pxr_chat_health_t chats[PXR_WORKSPACES_MAX];
     uint32_t invite_first, invite_count;
     pxr_invite_slot_t invites[PXR_INVITES];
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
