@@ -261,6 +261,11 @@ void pxr_keeper_stop(void);
 void pxr_keeper_fill_at_start(server_rec *s);
 pxr_keeper_state_t pxr_keeper_state(const pxr_keep_health_t *health, pxr_time_t now);
 
+/* messenger.c: the thread that tells Rocket.Chat, in the process that leads. */
+void pxr_messenger_start(apr_pool_t *pool, server_rec *s);
+/* Waits for its end, which comes within milliseconds, whatever Rocket.Chat does. */
+void pxr_messenger_stop(void);
+
 /* claim.c */
 int pxr_translate_name(request_rec *r);
 int pxr_map_to_storage(request_rec *r);
