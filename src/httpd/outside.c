@@ -20,6 +20,8 @@ void pxr_outside_child_init(void)
     int threads = 1;
     uint32_t places = pxr_store_places(PXR_PLACE_OUTSIDE);
 
+    /* Where it does not work every request ends at once with a sentence about it. */
+    (void)pxr_rest_init();
     if (ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes) != APR_SUCCESS || processes < 1) {
         processes = 1;
     }
