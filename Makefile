@@ -8,9 +8,9 @@ PORT    ?= 8443
 ARGS    ?=
 
 # What is built from and tested with, by the names of Debian's packages.
-PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcmocka-dev \
-           libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql openssl python3 python3-pytest \
-           python3-psycopg2
+PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcurl4-openssl-dev \
+           libcmocka-dev libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql openssl python3 \
+           python3-pytest python3-psycopg2
 
 BUILD = build
 SO    = $(BUILD)/mod_pexip_rc.so
@@ -19,8 +19,9 @@ CORE  = $(wildcard src/core/*.c)
 STORE = $(wildcard src/store/*.c)
 JSON  = $(wildcard src/json/*.c)
 DB    = $(wildcard src/db/*.c)
+ROCKETCHAT = $(wildcard src/rocketchat/*.c)
 HTTPD = $(wildcard src/httpd/*.c) mod_pexip_rc.c
-PURE  = $(CORE) $(STORE) $(JSON)
+PURE  = $(CORE) $(STORE) $(JSON) $(ROCKETCHAT)
 APR   = $(DB) $(HTTPD) test/unit/test_db.c
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 
@@ -63,7 +64,7 @@ objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 $(SO): $(call objects,plain,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
 	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(SO_LIBS)
 
-SO_LIBS = -ljansson -laprutil-1 -lapr-1 -lpthread -ldl
+SO_LIBS = -ljansson -lcurl -laprutil-1 -lapr-1 -lpthread -ldl
 
 $(BUILD)/sanitized/mod_pexip_rc.so: $(call objects,sanitized,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
 	$(CC) $(LINK) $(SANITIZE) -o $@ $(filter %.o,$^) $(SO_LIBS)

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 TOP = Path(__file__).resolve().parents[1]
 BUILD = TOP / "build"
 PYTHON = sys.executable
+sys.path.insert(0, str(TOP / "test" / "support"))
 TIME_LIMIT = 1500  # seconds for one part; far more than any needs
 
 
@@ -47,7 +48,6 @@ def database_for(program):
     if program.name != "test_db":
         yield {}
         return
-    sys.path.insert(0, str(TOP / "test" / "support"))
     from postgresql import PostgreSQL
     with TemporaryDirectory(prefix="pxr-pg-", dir="/tmp") as directory:
         os.chmod(directory, 0o755)      # it runs as somebody else
@@ -74,15 +74,9 @@ def unit():
 
 
 def play():
-    status, text = run([PYTHON, "test/run/play.py", "--once", "--port", str(free_port())])
+    from httpd import free_ports
+    status, text = run([PYTHON, "test/run/play.py", "--once", "--port", str(free_ports(1)[0])])
     return int(status == 0), int(status != 0), text
-
-
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def integration(name, mpm, arguments=(), folder="integration", **environment):

@@ -28,10 +28,38 @@ void pxr_link_personal(pxr_buf_t *out, const char *base_url, const char *meeting
         at = next + sizeof(placeholder) - 1;
     }
     pxr_buf_puts(out, at);
+    put_parameter(out, "rid", visitor->discussion);
     put_parameter(out, "pin", visitor->pin);
     put_parameter(out, "name", visitor->name);
     put_parameter(out, "muteMicrophone", visitor->mute_microphone ? "true" : NULL);
     put_parameter(out, "muteCamera", visitor->mute_camera ? "true" : NULL);
+}
+
+/* What needs no percent-encoding, so that decoding it any number of times changes nothing. */
+static bool is_unreserved(const char *text, const char *also)
+{
+    for (; *text != '\0'; text++) {
+        if (!pxr_is_alnum(*text) && strchr("-._~", *text) == NULL && strchr(also, *text) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool pxr_link_discussion(pxr_buf_t *out, const char *site_url, const char *type, const char *name)
+{
+    bool private_room = strcmp(type, "p") == 0;
+
+    /* Clients remove the segments . and .. from a path. */
+    if ((!private_room && strcmp(type, "c") != 0) || name[0] == '\0' || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0 || !is_unreserved(name, "") || !is_unreserved(site_url, ":/[]")) {
+        return false;
+    }
+    pxr_buf_puts(out, site_url);
+    pxr_buf_puts(out, private_room ? "/group/" : "/channel/");
+    pxr_buf_puts(out, name);
+    pxr_buf_puts(out, "?layout=embedded");
+    return true;
 }
 
 static bool is_host_char(char c)

@@ -33,6 +33,7 @@ typedef struct {
     int64_t clocks; /* our wall clock before the steady one, in the last round */
     bool clock_jumped;
     uint32_t cursors[PXR_TABLES];
+    bool has_lease;           /* it makes this machine the one that delivers */
     bool more;                /* there was more to write than one transaction takes */
     pxr_time_t blocked_since; /* somebody else holds the database; 0: nobody */
     pxr_written_t written[PXR_TABLES * PXR_KEEPER_BATCH];

@@ -232,12 +232,12 @@ static void give_up(pxr_keeper_t *k, const pxr_change_t *change, pxr_standing_t 
     }
 }
 
-/* There is a meeting of this id, but it ended so long ago that it was not here. */
-static pxr_db_status_t fetch_existing(pxr_keeper_t *k, const pxr_change_t *change)
+/* There is a meeting of this id, but it ended so long ago that it was not here; or another machine
+ * has just made one in this room, which has one meeting only. */
+static pxr_db_status_t fetch_existing(pxr_keeper_t *k, const pxr_change_t *change, const char *id)
 {
     pxr_db_visitor_t all = visitor(k);
-    pxr_db_status_t status =
-        pxr_db_read_meeting(k->db, k->copy.record.workspace, k->copy.record.id, &all);
+    pxr_db_status_t status = pxr_db_read_meeting(k->db, k->copy.record.workspace, id, &all);
 
     if (status == PXR_DB_OK || status == PXR_DB_MISSING) {
         /* Where it did not take the place of the pending one there is no room for it. */
@@ -249,13 +249,14 @@ static pxr_db_status_t fetch_existing(pxr_keeper_t *k, const pxr_change_t *chang
 
 static pxr_db_status_t create(pxr_keeper_t *k, const pxr_change_t *change)
 {
+    char existing[PXR_MEETING_ID_MAX + 1];
     bool is_number = false;
     pxr_db_status_t status;
 
     if (pxr_store_sending(pxr_store(), change, &k->copy) != PXR_OK) {
         return PXR_DB_OK;
     }
-    status = pxr_db_create(k->db, &k->copy.record, &is_number);
+    status = pxr_db_create(k->db, &k->copy.record, &is_number, existing);
     switch (status) {
     case PXR_DB_OK:
         remember(k, change);
@@ -265,7 +266,7 @@ static pxr_db_status_t create(pxr_keeper_t *k, const pxr_change_t *change)
             pxr_store_settle(pxr_store(), change, &k->copy, PXR_TAKEN);
             return PXR_DB_OK;
         }
-        return fetch_existing(k, change);
+        return fetch_existing(k, change, existing);
     case PXR_DB_INVALID:
         pxr_store_settle(pxr_store(), change, &k->copy, PXR_INVALID);
         return PXR_DB_OK;
@@ -467,6 +468,9 @@ static pxr_db_status_t put_changes(pxr_keeper_t *k, const pxr_db_head_t *head)
         /* Tells who else is there. */
         status = may_end(k, head, 0, &may);
     }
+    if (status == PXR_DB_OK && k->shared) {
+        status = pxr_db_lease(k->db, PXR_LEASE, &k->has_lease);
+    }
     if (status == PXR_DB_OK && k->tidied_at + TIDY_EVERY < now) {
         status = pxr_db_tidy(k->db, head->clock);
         k->tidied_at = now;
@@ -480,10 +484,12 @@ typedef pxr_db_status_t (*put_t)(pxr_keeper_t *k, const pxr_db_head_t *head);
 static pxr_db_status_t transact(pxr_keeper_t *k, put_t put, bool *again)
 {
     pxr_db_head_t head;
+    int64_t began = pxr_time_steady();
     pxr_db_status_t status = pxr_db_begin(k->db, &head);
     bool same = status == PXR_DB_OK && strcmp(head.epoch, k->state.epoch) == 0;
 
     *again = false;
+    k->has_lease = false;
     k->written_count = 0;
     k->ending_count = 0;
     if (same && head.revision > k->state.revision + 1) {
@@ -505,6 +511,9 @@ static pxr_db_status_t transact(pxr_keeper_t *k, put_t put, bool *again)
         k->state.revision = head.revision;
         k->state.own_revision = head.revision;
         settle(k);
+        if (k->has_lease) {
+            pxr_store_deliver(pxr_store(), began + PXR_LEASE - PXR_LEASE_MARGIN);
+        }
         status = note(k);
         pxr_store_wake(pxr_store());
     }
@@ -571,6 +580,10 @@ pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
     pxr_store_keep_state(pxr_store(), &k->state);
     status = read_all(k);
     read = status == PXR_DB_OK;
+    if (read && !k->shared) {
+        /* There is nobody else. */
+        pxr_store_deliver(pxr_store(), INT64_MAX);
+    }
     if (read) {
         status = write_all(k);
     }

@@ -26,12 +26,13 @@ static void personal_url_leaves_out_what_is_absent(void **state)
         pxr_visitor_t visitor;
         const char *tail;
     } cases[] = {
-        {{NULL, NULL, false, false}, ""},
-        {{"", "", false, false}, ""},
-        {{"4711", NULL, false, false}, "&pin=4711"},
-        {{NULL, "Bo", false, false}, "&name=Bo"},
-        {{NULL, NULL, true, false}, "&muteMicrophone=true"},
-        {{NULL, NULL, false, true}, "&muteCamera=true"},
+        {{0}, ""},
+        {{.pin = "", .name = "", .discussion = ""}, ""},
+        {{.pin = "4711"}, "&pin=4711"},
+        {{.name = "Bo"}, "&name=Bo"},
+        {{.discussion = "x"}, "&rid=x"},
+        {{.mute_microphone = true}, "&muteMicrophone=true"},
+        {{.mute_camera = true}, "&muteCamera=true"},
     };
 
     (void)state;
