@@ -11,6 +11,7 @@
 #include "pxr_outside.h"
 #include "pxr_status.h"
 #include "pxr_store.h"
+#include "pxr_tell.h"
 #include "pxr_text.h"
 #include "pxr_time.h"
 
@@ -174,6 +175,15 @@ typedef struct {
     size_t fallback_count;
 } pxr_outside_page_t;
 
+/* How Rocket.Chat is told. */
+typedef struct {
+    bool posts;    /* we have credentials, and a database that remembers */
+    bool delivers; /* this machine is the one that does it */
+    bool paused;   /* our credentials were refused */
+    pxr_chat_health_t health;
+    size_t waiting, failed; /* meetings */
+} pxr_chat_page_t;
+
 /* status?json. */
 typedef struct {
     const char *version;
@@ -191,6 +201,7 @@ typedef struct {
     size_t node_count;
     const pxr_database_page_t *database;
     const pxr_outside_page_t *outside;
+    const pxr_chat_page_t *chat;
     const char *event_log; /* off, on, failed */
 } pxr_status_page_t;
 

@@ -125,15 +125,6 @@ int pxr_join_stranger_page(const pxr_visit_t *visit)
         0);
 }
 
-/* What stands between the scheme and the port of a URL. */
-static const char *host_of(apr_pool_t *p, const char *url)
-{
-    const char *host = strstr(url, "://") + 3;
-    size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
-
-    return apr_pstrmemdup(p, host, len);
-}
-
 static const char *entry(const pxr_visit_t *visit, const char *name, const char *value)
 {
     return value == NULL || value[0] == '\0'
@@ -164,18 +155,9 @@ static int info_page(const pxr_visit_t *visit, const pxr_info_t *info)
 
 int pxr_join_info(const pxr_visit_t *visit, bool host)
 {
-    const pxr_view_t *view = &visit->view;
-    apr_pool_t *p = visit->r->pool;
-    const char *dialled = view->number[0] != '\0' ? view->number : view->id;
-    const pxr_info_t info = {
-        .title = view->details.text[PXR_TITLE],
-        .address = apr_pstrcat(p, dialled, "@", host_of(p, visit->call->workspace->base_url), NULL),
-        .alias = view->id,
-        .numeric_alias = view->number,
-        .guest_pin = view->guest_pin,
-        .host_pin = host ? view->host_pin : NULL,
-    };
+    pxr_info_t info;
 
+    pxr_fill_info(visit->r->pool, visit->call->workspace, &visit->view, host, &info);
     return visit->by_script || pxr_wants_json(visit->r)
                ? pxr_reply_json(visit->r, HTTP_OK, pxr_json_write_info(&info))
                : info_page(visit, &info);

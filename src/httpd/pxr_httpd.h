@@ -291,8 +291,9 @@ typedef struct {
     const char *id; /* NULL: one of ours is drawn */
     pxr_details_t details;
     pxr_time_t not_before, not_after; /* 0: none */
-    bool call;  /* whoever made it may have a call of his own, which ends with it */
-    bool shown; /* Rocket.Chat shows it by itself, so nothing is posted */
+    bool call;     /* whoever made it may have a call of his own, which ends with it */
+    bool shown;    /* Rocket.Chat shows it by itself, so nothing is posted */
+    bool answered; /* the room is told otherwise */
 } pxr_wish_t;
 
 /* Creates it, or finds the one that has this id or this room. The statuses of pxr_store_create()
@@ -303,6 +304,9 @@ pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const px
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
+/* handler_deliveries.c, below the API; `rest` is what follows there. */
+int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *rest);
+int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
@@ -311,6 +315,17 @@ int pxr_handle_status(request_rec *r, const pxr_call_t *call);
 /* fallback.c: asks the other policy servers about what is not ours. False where none of them has an
  * answer that a node can use, or the request comes from one of us: then nothing was answered. */
 bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply);
+
+/* handler_api.c: reads and parses the body. NULL where the request has been answered, with *reply.
+ */
+pxr_json_doc_t *pxr_read_json(request_rec *r, int *reply);
+/* The meeting of this id, or that a further call of this id leads to. */
+bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found);
+
+/* info.c: the ways into a meeting; `host` may know the host PIN. Texts live as long as the view and
+ * the pool. */
+void pxr_fill_info(apr_pool_t *p, const pxr_workspace_t *w, const pxr_view_t *view, bool host,
+                   pxr_info_t *info);
 
 /* handler_api.c: a whole number in these bounds, of digits only. */
 bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out);

@@ -281,6 +281,32 @@ static json_t *server_status(const pxr_outside_server_t *server)
     return json;
 }
 
+static json_t *chat_status(const pxr_chat_page_t *page)
+{
+    const pxr_chat_health_t *health = &page->health;
+    json_t *json = json_object();
+
+    json_object_set_new(json, "state",
+                        json_string(!page->posts           ? "none"
+                                    : page->paused         ? "paused"
+                                    : health->failing != 0 ? "failing"
+                                    : health->ok_at == 0   ? "not asked yet"
+                                                           : "ok"));
+    json_object_set_new(json, "delivers_here", json_boolean(page->delivers));
+    json_object_set_new(json, "ok_at", pxr_json_time(health->ok_at));
+    json_object_set_new(json, "failed_at", pxr_json_time(health->failed_at));
+    if (page->paused) {
+        json_object_set_new(json, "paused_until", pxr_json_time(health->paused_until));
+    }
+    if (health->failing != 0) {
+        json_object_set_new(json, "error", json_string(health->why));
+        json_object_set_new(json, "http_status", json_integer(health->http));
+    }
+    json_object_set_new(json, "waiting", json_integer((json_int_t)page->waiting));
+    json_object_set_new(json, "failed", json_integer((json_int_t)page->failed));
+    return json;
+}
+
 static json_t *outside_status(const pxr_outside_page_t *page)
 {
     json_t *json = json_object();
@@ -323,6 +349,7 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
     json_object_set_new(json, "meetings", meetings);
     json_object_set_new(json, "database", database_status(page->database));
     json_object_set_new(json, "outside", outside_status(page->outside));
+    json_object_set_new(json, "rocketchat", chat_status(page->chat));
     for (size_t i = 0; i < page->node_count; i++) {
         json_array_append_new(list, node_status(&page->nodes[i]));
     }

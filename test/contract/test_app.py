@@ -1,9 +1,10 @@
 """The companion app in the real Apps-Engine: what it asks the module, and what Rocket.Chat gets from it."""
 
 import json
+import subprocess
 
 import pytest
-from apps_engine import APP_ID, EngineError
+from apps_engine import APP_ID, PACKAGES, REPOSITORY, EngineError
 from conftest import SECRET
 from module_api import GUEST_PIN, HOST_PIN, PASSWORD, Fault
 
@@ -82,6 +83,12 @@ def test_a_later_engine_can_bundle_and_start_it(running_engine):
     assert running_engine.installed_in_own_process == {
         "settings": ["module_address", "module_user", "module_password", "callback_secret"],
         "providers": ["Pexip"], "commands": ["pexip"], "endpoints": ["ended"]}
+
+
+def test_it_fits_the_definitions_of_the_newest_engine():
+    project = REPOSITORY / "test" / "contract" / "app" / "tsconfig.json"
+    done = subprocess.run([PACKAGES / "node_modules" / ".bin" / "tsc", "-p", project], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_id_is_not_the_vendors(running_engine):
