@@ -19,7 +19,7 @@ from workspace import ADMIN, NODES, PREFIX, guarded, secret_lines, workspace
 CONFIGURATION = "service/configuration"
 OURS = {"status": "fail", "action": "continue", "result": {}}
 # Said once a minute about each server: which test meets it first does not matter.
-COMPLAINT = r"PexipRCPolicyFallback: http://127\.0\.0\.1:\d+\S* has no answer that can be used: "
+COMPLAINT = r"PexipRCPolicyFallback: http://127\.0\.0\.1:\d+\S*: it has no answer that can be used: "
 
 numbers = count(1)
 
