@@ -213,7 +213,7 @@ def check_blame():
         problems += [f"{site.name}: {each}" for each in found]
         log = site.httpd.error_log()
         for user in site.chat.users.values():
-            if user.token in log:
+            if user.token and user.token in log:
                 problems.append(f"the error log holds the token of {user.username}")
         if site.token in log:
             problems.append("the error log holds the webhook's token")
