@@ -110,8 +110,42 @@ $(NPM_HOME)/validators/%.cjs: test/contract/validators/%.json $(NPM_HOME)/esbuil
 	mv $@.part $@
 	@rm -rf $(NPM_HOME)/rest-typings-$*
 
-contract:
-	@$(MAKE) --no-print-directory -j4 $(VALIDATORS)
+# The companion app. The packager changes app.json and wants its packages beside it, so it gets copies.
+APP         = src/rocketchat-app
+APP_BUILD   = $(BUILD)/rocketchat-app
+APP_ZIP     = $(APP_BUILD)/pexip-rc_$(shell sed -n 's/.*"version": "\(.*\)".*/\1/p' $(APP)/app.json).zip
+APP_SOURCES = $(wildcard $(APP)/*.ts $(APP)/*.json $(APP)/i18n/*.json) $(APP)/icon.mjs
+
+$(NPM_HOME)/app/installed: $(APP)/package.json | node
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
+$(APP_ZIP): $(APP_SOURCES) $(NPM_HOME)/app/installed
+	@rm -rf $(APP_BUILD)
+	@mkdir -p $(APP_BUILD)/package
+	cp -r $(filter-out %.mjs,$(wildcard $(APP)/*.ts $(APP)/*.json $(APP)/i18n)) $(APP_BUILD)/package
+	node $(APP)/icon.mjs $(APP_BUILD)/package/icon.png
+	ln -s ../../npm/app/node_modules $(APP_BUILD)/package/node_modules
+	cd $(APP_BUILD)/package && HOME="$(abspath $(NPM_HOME))" XDG_CACHE_HOME= XDG_CONFIG_HOME= \
+	    XDG_DATA_HOME= node_modules/.bin/rc-apps package
+	mv $(APP_BUILD)/package/dist/$(@F) $@
+
+app: node
+	@$(MAKE) --no-print-directory $(APP_ZIP)
+
+# What the newest Apps-Engine says about itself; its definitions are all that it still publishes.
+$(NPM_HOME)/newest/installed: test/contract/app/package.json | node
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
+contract: node
+	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)

@@ -112,6 +112,24 @@
 #define PXR_FALLBACKS_MAX 4
 #define PXR_FALLBACK_WAIT (2 * PXR_SECOND)
 
+/* Calls to others while somebody waits. At most an eighth of the workers, and never more than there
+ * are places, may be in them. */
+#define PXR_OUTSIDE_PLACES 64
+#define PXR_OUTSIDE_SHARE 8
+#define PXR_TARGETS_MAX 256
+#define PXR_BREAKER_FAILURES 3
+#define PXR_BREAKER_OPEN (5 * PXR_SECOND)
+/* A policy answer is a few KB, an avatar a few dozen. */
+#define PXR_FALLBACK_ANSWER_MAX (64 * 1024)
+/* A node asks the same several times for one call. */
+#define PXR_FALLBACK_KEEP (2 * PXR_SECOND)
+
+/* Sessions of Rocket.Chat. */
+#define PXR_SESSIONS_MAX 1024
+#define PXR_SESSION_KEEP (60 * PXR_SECOND)
+#define PXR_SESSION_WAIT (3 * PXR_SECOND / 2)
+#define PXR_TOKEN_MAX 255
+
 /* Rocket.Chat. */
 #define PXR_USER_ID_MAX 64
 /* People who wait to be added to a chat. */

@@ -112,7 +112,7 @@ void pxr_store_note_join(const pxr_store_t *store, pxr_ref_t ref, pxr_time_t now
 typedef struct {
     const char *id;
     const char *join_key;
-    const char *host_key;             /* "" for none */
+    const char *host_key;             /* NULL or "" for none */
     const char *host_pin, *guest_pin; /* "" for none */
     const char (*numbers)[PXR_ALIAS_MAX + 1];
     size_t number_count; /* candidates for the numeric alias, 0: none is wanted */
@@ -224,7 +224,9 @@ typedef enum {
     PXR_COUNT_REFUSED_FULL,
     PXR_COUNT_REFUSED_DATABASE,
     PXR_COUNT_JOINS,
-    PXR_COUNT_EVENT_LOG_LOST, /* lines that could not be written */
+    PXR_COUNT_EVENT_LOG_LOST,  /* lines that could not be written */
+    PXR_COUNT_POLICY_FALLBACK, /* answered by another policy server */
+    PXR_COUNT_OUTSIDE_CROWDED, /* nobody was asked, because too many were waiting already */
     PXR_COUNTERS,
 } pxr_counter_t;
 

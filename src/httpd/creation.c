@@ -136,11 +136,11 @@ static void note_wishes(const pxr_call_t *call, const pxr_wish_t *wish, pxr_time
     bool kept = pxr_store_kept(call->store) != PXR_KEEP_NOTHING;
     bool posts = kept && w->rest_user != NULL && details->len[PXR_ROOM_ID] > 0;
 
-    if (posts && !wish->shown) {
+    if (posts && !wish->shown && !wish->answered) {
         want(told, PXR_TASK_MESSAGE, now);
-        if (details->len[PXR_CREATOR_USERNAME] > 0) {
-            want(told, PXR_TASK_DIRECT, now);
-        }
+    }
+    if (posts && !wish->shown && details->len[PXR_CREATOR_USERNAME] > 0) {
+        want(told, PXR_TASK_DIRECT, now);
     }
     if (posts && w->persistent_chat && details->len[PXR_DISCUSSION_ID] == 0) {
         want(told, PXR_TASK_DISCUSSION, now);

@@ -71,8 +71,7 @@ static int create_meeting(request_rec *r, const pxr_call_t *call, const pxr_crea
     return reply_view(r, call, ref, created ? HTTP_CREATED : HTTP_OK);
 }
 
-/* Reads and parses the body. On failure the request has been answered with *reply. */
-static pxr_json_doc_t *read_json(request_rec *r, int *reply)
+pxr_json_doc_t *pxr_read_json(request_rec *r, int *reply)
 {
     char sentence[320];
     pxr_json_doc_t *doc;
@@ -103,7 +102,7 @@ static int post_meeting(request_rec *r, const pxr_call_t *call)
     pxr_create_request_t in;
     pxr_buf_t why;
     int reply;
-    pxr_json_doc_t *doc = read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
 
     if (doc == NULL) {
         return reply;
@@ -236,6 +235,26 @@ static int list_meetings(request_rec *r, const pxr_call_t *call)
     return pxr_reply_json(r, HTTP_OK, pxr_json_list_end(list, more && count > 0 ? next : NULL));
 }
 
+static bool is_creator(const pxr_view_t *view, const char *user_id)
+{
+    return user_id != NULL && user_id[0] != '\0' && view->details.len[PXR_CREATOR_ID] > 0 &&
+           strcmp(user_id, view->details.text[PXR_CREATOR_ID]) == 0;
+}
+
+/* NULL where the meeting has no chat beside it. */
+static const char *discussion_of(request_rec *r, const pxr_workspace_t *w, const pxr_view_t *view)
+{
+    char *url = apr_palloc(r->pool, HUGE_STRING_LEN);
+    pxr_buf_t buf;
+
+    pxr_buf_init(&buf, url, HUGE_STRING_LEN);
+    return w->persistent_chat && view->details.len[PXR_DISCUSSION_ID] > 0 &&
+                   pxr_link_discussion(&buf, w->site_url, view->details.text[PXR_DISCUSSION_TYPE],
+                                       view->details.text[PXR_DISCUSSION_NAME])
+               ? url
+               : NULL;
+}
+
 static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
 {
     const pxr_workspace_t *w = call->workspace;
@@ -248,7 +267,7 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
     pxr_status_t status;
     bool host;
     int reply;
-    pxr_json_doc_t *doc = read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
 
     if (doc == NULL) {
         return reply;
@@ -268,11 +287,10 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
         pxr_json_free(doc);
         return pxr_reply_status(r, status);
     }
-    host = in.has_role ? in.host
-                       : in.user_id != NULL && in.user_id[0] != '\0' &&
-                             strcmp(in.user_id, view.details.text[PXR_CREATOR_ID]) == 0;
+    host = in.has_role ? in.host : is_creator(&view, in.user_id);
     visitor = (pxr_visitor_t){.pin = host ? view.host_pin : view.guest_pin,
                               .name = in.name,
+                              .discussion = discussion_of(r, w, &view),
                               .mute_microphone = in.mute_microphone,
                               .mute_camera = in.mute_camera};
     pxr_buf_init(&buf, url, HUGE_STRING_LEN);
@@ -309,10 +327,45 @@ static int delete_meeting(request_rec *r, const pxr_call_t *call, const pxr_foun
 }
 
 /* Ids are exact here: only what people dial is forgiven its case. */
-static bool find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found)
+bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found)
 {
-    return pxr_find(call, false, id, len, found, NULL, 0) == PXR_OK && strlen(found->id) == len &&
-           memcmp(found->id, id, len) == 0;
+    return pxr_find(call, false, id, len, found, NULL, 0) == PXR_OK &&
+           (found->matched == PXR_NAME_CALL ||
+            (strlen(found->id) == len && memcmp(found->id, id, len) == 0));
+}
+
+/* What one user may know about the ways in. */
+static int post_info(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
+{
+    const pxr_workspace_t *w = call->workspace;
+    char sentence[320];
+    const char *user = NULL;
+    pxr_info_t info;
+    pxr_buf_t why;
+    pxr_view_t view;
+    pxr_status_t status;
+    int reply;
+    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
+
+    if (doc == NULL) {
+        return reply;
+    }
+    pxr_buf_init(&why, sentence, sizeof(sentence));
+    if (pxr_json_read_info(doc, &user, &why) != PXR_OK) {
+        pxr_json_free(doc);
+        return pxr_reply_problem(r, HTTP_BAD_REQUEST, sentence);
+    }
+    status = pxr_store_read(call->store, w->number, found->ref, &view);
+    if (status == PXR_OK) {
+        pxr_fill_info(r->pool, w, &view, is_creator(&view, user), &info);
+        info.join_url = apr_pstrcat(r->pool, w->join_prefix, view.join_key, NULL);
+        reply = pxr_reply_json(r, HTTP_OK, pxr_json_write_info(&info));
+    } else {
+        reply = pxr_reply_status(r, status);
+    }
+    pxr_view_release(&view);
+    pxr_json_free(doc);
+    return reply;
 }
 
 static int one_meeting(request_rec *r, const pxr_call_t *call, const char *path)
@@ -320,14 +373,17 @@ static int one_meeting(request_rec *r, const pxr_call_t *call, const char *path)
     size_t len = strcspn(path, "/");
     const char *rest = path + len;
     bool links = strcmp(rest, "/links") == 0;
+    bool info = strcmp(rest, "/info") == 0;
     pxr_found_t found;
 
-    if ((rest[0] != '\0' && !links) || !find_meeting(call, path, len, &found)) {
+    if ((rest[0] != '\0' && !links && !info) || !pxr_find_meeting(call, path, len, &found)) {
         return pxr_reply_status(r, PXR_MISSING);
     }
-    if (links) {
-        return r->method_number == M_POST ? post_link(r, call, &found)
-                                          : pxr_reply_method(r, "POST");
+    if ((links || info) && r->method_number != M_POST) {
+        return pxr_reply_method(r, "POST");
+    }
+    if (links || info) {
+        return links ? post_link(r, call, &found) : post_info(r, call, &found);
     }
     if (r->method_number == M_GET) {
         return reply_view(r, call, found.ref, HTTP_OK);
@@ -357,22 +413,8 @@ static bool is_foreign_origin(request_rec *r, const pxr_workspace_t *w)
            (host[3 + strlen(r->hostname)] != '\0' && host[3 + strlen(r->hostname)] != ':');
 }
 
-int pxr_handle_api(request_rec *r, const pxr_call_t *call)
+static int meetings(request_rec *r, const pxr_call_t *call, const char *rest)
 {
-    const char *rest = call->rest;
-
-    if (rest != NULL && strncmp(rest, "history", 7) == 0 &&
-        rest[7 + strspn(rest + 7, "/")] == '\0') {
-        return pxr_handle_history(r, call);
-    }
-    if (rest == NULL || strncmp(rest, "meetings", 8) != 0 || (rest[8] != '\0' && rest[8] != '/')) {
-        return pxr_reply_problem(r, HTTP_NOT_FOUND, "there is nothing at this address");
-    }
-    if (r->method_number != M_GET && is_foreign_origin(r, call->workspace)) {
-        return pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
-    }
-    rest += 8;
-    rest += strspn(rest, "/");
     if (rest[0] != '\0') {
         return one_meeting(r, call, rest);
     }
@@ -381,4 +423,34 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call)
     }
     return r->method_number == M_POST ? post_meeting(r, call)
                                       : pxr_reply_method(r, "GET, HEAD, POST");
+}
+
+/* What follows `name` and its slashes; NULL where the path is about something else. */
+static const char *below(const char *path, const char *name)
+{
+    size_t len = strlen(name);
+
+    if (path == NULL || strncmp(path, name, len) != 0 || (path[len] != '\0' && path[len] != '/')) {
+        return NULL;
+    }
+    return path + len + strspn(path + len, "/");
+}
+
+int pxr_handle_api(request_rec *r, const pxr_call_t *call)
+{
+    const char *history = below(call->rest, "history");
+    const char *deliveries = below(call->rest, "deliveries");
+    const char *rest = below(call->rest, "meetings");
+
+    if (r->method_number != M_GET && is_foreign_origin(r, call->workspace)) {
+        return pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
+    }
+    if (history != NULL && history[0] == '\0') {
+        return pxr_handle_history(r, call);
+    }
+    if (deliveries != NULL) {
+        return pxr_handle_deliveries(r, call, deliveries);
+    }
+    return rest != NULL ? meetings(r, call, rest)
+                        : pxr_reply_problem(r, HTTP_NOT_FOUND, "there is nothing at this address");
 }

@@ -16,7 +16,9 @@
 #include "pxr_json.h"
 #include "pxr_keep.h"
 #include "pxr_link.h"
+#include "pxr_outside.h"
 #include "pxr_policy.h"
+#include "pxr_rest.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -259,6 +261,11 @@ void pxr_keeper_stop(void);
 void pxr_keeper_fill_at_start(server_rec *s);
 pxr_keeper_state_t pxr_keeper_state(const pxr_keep_health_t *health, pxr_time_t now);
 
+/* messenger.c: the thread that tells Rocket.Chat, in the process that leads. */
+void pxr_messenger_start(apr_pool_t *pool, server_rec *s);
+/* Waits for its end, which comes within milliseconds, whatever Rocket.Chat does. */
+void pxr_messenger_stop(void);
+
 /* claim.c */
 int pxr_translate_name(request_rec *r);
 int pxr_map_to_storage(request_rec *r);
@@ -284,8 +291,9 @@ typedef struct {
     const char *id; /* NULL: one of ours is drawn */
     pxr_details_t details;
     pxr_time_t not_before, not_after; /* 0: none */
-    bool call;  /* whoever made it may have a call of his own, which ends with it */
-    bool shown; /* Rocket.Chat shows it by itself, so nothing is posted */
+    bool call;     /* whoever made it may have a call of his own, which ends with it */
+    bool shown;    /* Rocket.Chat shows it by itself, so nothing is posted */
+    bool answered; /* the room is told otherwise */
 } pxr_wish_t;
 
 /* Creates it, or finds the one that has this id or this room. The statuses of pxr_store_create()
@@ -296,10 +304,28 @@ pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const px
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
+/* handler_deliveries.c, below the API; `rest` is what follows there. */
+int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *rest);
+int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
 int pxr_handle_status(request_rec *r, const pxr_call_t *call);
+
+/* fallback.c: asks the other policy servers about what is not ours. False where none of them has an
+ * answer that a node can use, or the request comes from one of us: then nothing was answered. */
+bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply);
+
+/* handler_api.c: reads and parses the body. NULL where the request has been answered, with *reply.
+ */
+pxr_json_doc_t *pxr_read_json(request_rec *r, int *reply);
+/* The meeting of this id, or that a further call of this id leads to. */
+bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found);
+
+/* info.c: the ways into a meeting; `host` may know the host PIN. Texts live as long as the view and
+ * the pool. */
+void pxr_fill_info(apr_pool_t *p, const pxr_workspace_t *w, const pxr_view_t *view, bool host,
+                   pxr_info_t *info);
 
 /* handler_api.c: a whole number in these bounds, of digits only. */
 bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out);
@@ -312,6 +338,22 @@ void pxr_history_stopping(int graceful);
 /* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
  * belongs to the request and has a NUL behind it. */
 int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
+
+/* outside.c: other servers that are asked while somebody waits for the answer. */
+void pxr_outside_child_init(void);
+/* So many requests of all processes may do that at once. */
+uint32_t pxr_outside_share(void);
+/* A place among them, -1 where all are taken: then the answer is the one that needs nobody. */
+int pxr_outside_enter(const pxr_call_t *call);
+void pxr_outside_leave(const pxr_call_t *call, int place);
+/* What a server is called in pxr_outside.h, by what it is asked for. */
+typedef enum { PXR_OUTSIDE_SESSION, PXR_OUTSIDE_POLICY } pxr_outside_t;
+const char *pxr_outside_name(apr_pool_t *p, pxr_outside_t what, const char *url);
+/* What came of it, for those who come after and, once a minute, for the log; `why` is NULL for a
+ * success. */
+void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what, const char *url,
+                      const char *why);
+void pxr_outside_fill(apr_pool_t *p, const pxr_call_t *call, pxr_outside_page_t *page);
 
 /* event_log.c: what PexipRCEventLog names, opened before children exist, in the pool of the
  * configuration. */
@@ -331,8 +373,14 @@ int pxr_reply_empty(request_rec *r, int status);
 /* The problem that a store status stands for. */
 int pxr_reply_status(request_rec *r, pxr_status_t status);
 
-/* pages.c: a page for people. `title` and `text` are plain text; `when` is 0 or a moment to show.
- */
+/* pages.c: pages for people. */
+
+/* A random word for style and script of one page; NULL where the system has none. */
+const char *pxr_page_nonce(request_rec *r);
+/* `body` and `head` are HTML, `head` may be "". `connects` lets its script ask us. */
+int pxr_reply_html(request_rec *r, int status, const char *nonce, const char *title,
+                   const char *head, const char *body, bool connects);
+/* `title` and `text` are plain text; `when` is 0 or a moment to show. */
 int pxr_reply_page(request_rec *r, int status, const char *title, const char *text,
                    pxr_time_t when);
 

@@ -3,6 +3,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "pxr_discussion.h"
 #include "pxr_time.h"
 
 static const char *read_url(apr_pool_t *p, const char *text, int allow_path, const char **out)
@@ -317,7 +318,7 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
         return read_flag(text, &out->persistent_chat);
     case PXR_SET_DISCUSSION:
         out->discussion_name = text;
-        return NULL;
+        return pxr_discussion_check_name(text, &why) == PXR_OK ? NULL : why;
     case PXR_SETTINGS:
         break;
     }

@@ -152,6 +152,16 @@ static bool make_mutex(pthread_mutex_t *mutex)
     return made;
 }
 
+static bool make_mutexes(pthread_mutex_t *mutexes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!make_mutex(&mutexes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* As long as this memory lives it is one of the machines that share a database. */
 static void name_machine(pxr_segment_t *s, const pxr_hash_key_t *key)
 {
@@ -205,10 +215,8 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
     if (!make_mutex(&s->lock) || !make_mutex(&s->leader)) {
         return PXR_BROKEN;
     }
-    for (int i = 0; i < PXR_READERS; i++) {
-        if (!make_mutex(&s->readers[i])) {
-            return PXR_BROKEN;
-        }
+    if (!make_mutexes(s->readers, PXR_READERS) || !make_mutexes(s->outside, PXR_OUTSIDE_PLACES)) {
+        return PXR_BROKEN;
     }
     __atomic_store_n(&s->magic, PXR_MAGIC, __ATOMIC_RELEASE);
     return PXR_OK;

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "pxr_keep.h"
+#include "pxr_outside.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -194,6 +195,26 @@ typedef struct {
     uint32_t reserved_word;
 } pxr_keep_mark_t;
 
+/* A server that requests ask (targets.c). Words, which nobody locks. */
+typedef struct {
+    _Atomic(uint64_t) name; /* hash of its address; 0: free */
+    _Atomic(uint32_t) failures;
+    _Atomic(int64_t) open_until; /* by the steady clock */
+    _Atomic(int64_t) used_at;    /* by the steady clock */
+    _Atomic(int64_t) told_at;    /* by the steady clock */
+    _Atomic(uint64_t) asked;
+    _Atomic(uint64_t) failed;
+    _Atomic(uint64_t) spared;
+    _Atomic(int64_t) answered_at;
+    _Atomic(int64_t) failed_at;
+    char why[PXR_WHY_MAX + 1]; /* for people: two that write at once may mix it */
+} pxr_target_slot_t;
+
+/* What was said of a session (sessions.c): the last word is a checksum of the others, because
+ * nobody locks and a writer may die. */
+#define PXR_SESSION_WORDS (5 + (PXR_PEXIP_TEXT_MAX + 1 + 7) / 8)
+typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
+
 struct pxr_segment {
     uint64_t magic;
     uint32_t layout;
@@ -210,6 +231,7 @@ struct pxr_segment {
     _Alignas(64) pthread_mutex_t lock;
     pthread_mutex_t leader;
     pthread_mutex_t readers[PXR_READERS];
+    pthread_mutex_t outside[PXR_OUTSIDE_PLACES];
     _Atomic(int32_t) leader_pid;
     _Atomic(int64_t) ticked_at;
     _Atomic(int64_t) told_at[PXR_TOPICS];
@@ -233,6 +255,8 @@ struct pxr_segment {
     uint32_t invite_first, invite_count;
     pxr_invite_slot_t invites[PXR_INVITES];
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
+    pxr_target_slot_t targets[PXR_TARGETS_MAX];
+    pxr_session_slot_t sessions[PXR_SESSIONS_MAX];
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
     _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];

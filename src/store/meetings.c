@@ -84,7 +84,9 @@ static void fill_slot(pxr_tx_t *tx, uint32_t workspace, const pxr_arrival_t *in,
     fresh.told = m->told;
     memcpy(fresh.id, m->id, strlen(m->id) + 1);
     memcpy(fresh.join_key, m->join_key, strlen(m->join_key) + 1);
-    memcpy(fresh.host_key, m->host_key, strlen(m->host_key) + 1);
+    if (m->host_key != NULL) {
+        memcpy(fresh.host_key, m->host_key, strlen(m->host_key) + 1);
+    }
     memcpy(fresh.host_pin, m->host_pin, strlen(m->host_pin) + 1);
     memcpy(fresh.guest_pin, m->guest_pin, strlen(m->guest_pin) + 1);
     if (in->number != NULL) {

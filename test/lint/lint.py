@@ -18,8 +18,8 @@ ROOMS = {
     "src/rocketchat": ["src/core", "src/json"],
     "src/httpd": ["src/core", "src/json", "src/store", "src/db", "src/rocketchat"],
 }
-# json reads and writes the store's own types, which are plain data of include/pxr_store.h.
-TYPES_OF_OTHERS = {("src/json", "pxr_store.h")}
+# json reads and writes the store's own types, which are plain data of its headers.
+TYPES_OF_OTHERS = {("src/json", "pxr_store.h"), ("src/json", "pxr_outside.h")}
 
 LIBRARIES = {
     # header pattern: the only places that may include it

@@ -23,6 +23,9 @@
 #define ORIGIN "https://chat.example.com"
 #define CLEAN "DROP SCHEMA IF EXISTS pxr_test CASCADE"
 
+/* The last meeting that was in the way of a creation. */
+static _Thread_local char existing[PXR_MEETING_ID_MAX + 1];
+
 static apr_pool_t *process_pool;
 static const char *driver;
 static char directory[64];
