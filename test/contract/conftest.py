@@ -15,9 +15,8 @@ from module_api import PASSWORD, USER, ModuleApi  # noqa: E402
 from validators import Validators  # noqa: E402
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def validators():
-    """Started for every run: they take seconds to load, which pass while others are tested."""
     with Validators() as running:
         yield running
 
