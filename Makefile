@@ -8,9 +8,9 @@ PORT    ?= 8443
 ARGS    ?=
 
 # What is built from and tested with, by the names of Debian's packages.
-PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcmocka-dev \
-           libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql openssl python3 python3-pytest \
-           python3-psycopg2
+PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcurl4-openssl-dev \
+           libcmocka-dev libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql openssl python3 \
+           python3-pytest python3-psycopg2
 
 BUILD = build
 SO    = $(BUILD)/mod_pexip_rc.so
@@ -19,8 +19,9 @@ CORE  = $(wildcard src/core/*.c)
 STORE = $(wildcard src/store/*.c)
 JSON  = $(wildcard src/json/*.c)
 DB    = $(wildcard src/db/*.c)
+ROCKETCHAT = $(wildcard src/rocketchat/*.c)
 HTTPD = $(wildcard src/httpd/*.c) mod_pexip_rc.c
-PURE  = $(CORE) $(STORE) $(JSON)
+PURE  = $(CORE) $(STORE) $(JSON) $(ROCKETCHAT)
 APR   = $(DB) $(HTTPD) test/unit/test_db.c
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 
@@ -42,7 +43,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all deps run test install clean format unit sanitized
+.PHONY: all deps run test install clean format unit sanitized app contract node
 
 all: $(SO)
 
@@ -63,7 +64,7 @@ objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 $(SO): $(call objects,plain,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
 	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(SO_LIBS)
 
-SO_LIBS = -ljansson -laprutil-1 -lapr-1 -lpthread -ldl
+SO_LIBS = -ljansson -lcurl -laprutil-1 -lapr-1 -lpthread -ldl
 
 $(BUILD)/sanitized/mod_pexip_rc.so: $(call objects,sanitized,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
 	$(CC) $(LINK) $(SANITIZE) -o $@ $(filter %.o,$^) $(SO_LIBS)
@@ -77,6 +78,72 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,sanitize
 	    $(call objects,sanitized,$(PURE) $(DB)) -lcmocka $(SO_LIBS)
 
 unit: $(addprefix $(BUILD)/unit/,$(UNITS))
+
+# What runs inside Rocket.Chat, and what proves that it fits, comes from npm by name and version.
+# Everything npm writes stays below build/npm. A node of another origin than Debian is as good.
+NPM_HOME = $(BUILD)/npm
+NPM      = npm install --cache "$(abspath $(NPM_HOME))/cache" --ignore-scripts --no-audit --no-fund \
+           --no-package-lock --no-update-notifier --fetch-retries=1 --loglevel=error
+NODE_PACKAGES = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
+
+node:
+	@$(if $(strip $(NODE_PACKAGES)),sh test/support/deps.sh $(NODE_PACKAGES),:)
+
+# Rocket.Chat's request validators: the packages cannot be loaded as they are, one file of each can.
+VALIDATORS = $(patsubst test/contract/validators/%.json,$(NPM_HOME)/validators/%.cjs,\
+               $(wildcard test/contract/validators/*.json))
+BUNDLER    = test/contract/validators/bundle.mjs
+
+$(NPM_HOME)/esbuild/installed: | node
+	@mkdir -p $(@D)
+	cd $(@D) && echo '{"private": true}' >package.json && $(NPM) esbuild@0.28.2
+	@touch $@
+
+$(NPM_HOME)/validators/%.cjs: test/contract/validators/%.json $(BUNDLER) $(NPM_HOME)/esbuild/installed | node
+	@rm -rf $(NPM_HOME)/rest-typings-$*
+	@mkdir -p $(@D) $(NPM_HOME)/rest-typings-$*
+	cp $< $(NPM_HOME)/rest-typings-$*/package.json
+	cd $(NPM_HOME)/rest-typings-$* && $(NPM)
+	node $(BUNDLER) $(NPM_HOME)/esbuild $(NPM_HOME)/rest-typings-$* $@.part
+	mv $@.part $@
+	@rm -rf $(NPM_HOME)/rest-typings-$*
+
+# The companion app. The packager changes app.json and wants its packages beside it, so it gets copies.
+APP         = src/rocketchat-app
+APP_BUILD   = $(BUILD)/rocketchat-app
+APP_ZIP     = $(APP_BUILD)/pexip-rc_$(shell sed -n 's/.*"version": "\(.*\)".*/\1/p' $(APP)/app.json).zip
+APP_SOURCES = $(wildcard $(APP)/*.ts $(APP)/*.json $(APP)/i18n/*.json) $(APP)/icon.mjs
+
+$(NPM_HOME)/app/installed: $(APP)/package.json | node
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
+$(APP_ZIP): $(APP_SOURCES) $(NPM_HOME)/app/installed
+	@rm -rf $(APP_BUILD)
+	@mkdir -p $(APP_BUILD)/package
+	cp -r $(filter-out %.mjs,$(wildcard $(APP)/*.ts $(APP)/*.json $(APP)/i18n)) $(APP_BUILD)/package
+	node $(APP)/icon.mjs $(APP_BUILD)/package/icon.png
+	ln -s ../../npm/app/node_modules $(APP_BUILD)/package/node_modules
+	cd $(APP_BUILD)/package && HOME="$(abspath $(NPM_HOME))" XDG_CACHE_HOME= XDG_CONFIG_HOME= \
+	    XDG_DATA_HOME= node_modules/.bin/rc-apps package
+	mv $(APP_BUILD)/package/dist/$(@F) $@
+
+app: node
+	@$(MAKE) --no-print-directory $(APP_ZIP)
+
+# What the newest Apps-Engine says about itself; its definitions are all that it still publishes.
+$(NPM_HOME)/newest/installed: test/contract/app/package.json | node
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
+contract: node
+	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)

@@ -122,9 +122,11 @@ pxr_db_status_t pxr_db_restore(pxr_db_t *db, pxr_time_t ended_since,
 pxr_db_status_t pxr_db_read_meeting(pxr_db_t *db, const char *workspace, const char *id,
                                     const pxr_db_visitor_t *visitor);
 
-/* Inside a transaction. PXR_DB_EXISTS: a meeting of this id is there already, or the id is a number
- * of another one (*is_number); PXR_DB_INVALID: the number is taken. Both change nothing. */
-pxr_db_status_t pxr_db_create(pxr_db_t *db, const pxr_meeting_record_t *record, bool *is_number);
+/* Inside a transaction. PXR_DB_EXISTS: a meeting of this id is there already, or the one that the
+ * room may have (`existing` is its id), or the id is what people dial for another one (*is_number);
+ * PXR_DB_INVALID: the number is taken. Both change nothing. */
+pxr_db_status_t pxr_db_create(pxr_db_t *db, const pxr_meeting_record_t *record, bool *is_number,
+                              char existing[PXR_MEETING_ID_MAX + 1]);
 
 /* Inside a transaction: writes what is known now over what is there, or enters it anew. A meeting
  * that has ended takes its shares and legs with it: legs that are in it leave at its end. A share
@@ -146,6 +148,10 @@ pxr_db_status_t pxr_db_sign(pxr_db_t *db, bool complete);
  * before `since`, both by the database's clock; and how many there are alive. */
 pxr_db_status_t pxr_db_others(pxr_db_t *db, pxr_time_t since, pxr_time_t alive_since,
                               uint32_t *behind, uint32_t *alive);
+
+/* Inside a transaction: takes or keeps the lease on telling Rocket.Chat, which one machine has at a
+ * time, for `length` microseconds, where no other machine has it. */
+pxr_db_status_t pxr_db_lease(pxr_db_t *db, int64_t length, bool *mine);
 
 /* Inside a transaction: lets go of numbers that have been kept back long enough and of machines
  * that have not been heard of for a day. `now` is the database's clock. */

@@ -19,6 +19,7 @@ typedef enum {
     PXR_DISCUSSION_ID,
     PXR_DISCUSSION_NAME,
     PXR_DISCUSSION_TYPE,
+    PXR_THREAD_ID, /* where in the room it was asked for */
     PXR_DETAILS,
 } pxr_detail_t;
 

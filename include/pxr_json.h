@@ -8,8 +8,10 @@
 #include "pxr_details.h"
 #include "pxr_event.h"
 #include "pxr_history.h"
+#include "pxr_outside.h"
 #include "pxr_status.h"
 #include "pxr_store.h"
+#include "pxr_tell.h"
 #include "pxr_text.h"
 #include "pxr_time.h"
 
@@ -43,6 +45,7 @@ typedef struct {
     pxr_details_t details;
     pxr_time_t not_before;
     pxr_time_t not_after;
+    bool call; /* the room is told by a call of Rocket.Chat's own, not by a message of ours */
 } pxr_create_request_t;
 
 /* PXR_INVALID with a sentence that names the member. `now` decides what is past. */
@@ -60,6 +63,26 @@ typedef struct {
 } pxr_link_request_t;
 
 pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out, pxr_buf_t *why);
+
+/* Whether this is a JSON object and nothing else. */
+bool pxr_json_is_object(const char *text, size_t len);
+
+/* What a join page says of a session of Rocket.Chat: userId and authToken. PXR_INVALID where they
+ * are not there, PXR_TOO_LONG. */
+pxr_status_t pxr_json_read_session(const char *body, size_t len, char *user_id, size_t user_id_size,
+                                   char *token, size_t token_size);
+
+/* Who asks for join information; *user_id is NULL where nobody is named. */
+pxr_status_t pxr_json_read_info(const pxr_json_doc_t *doc, const char **user_id, pxr_buf_t *why);
+
+/* POST api/v1/deliveries/<meeting id>. */
+typedef enum {
+    PXR_DELIVERY_RETRY,
+    PXR_DELIVERY_DROP,
+} pxr_delivery_action_t;
+
+pxr_status_t pxr_json_read_action(const pxr_json_doc_t *doc, pxr_delivery_action_t *out,
+                                  pxr_buf_t *why);
 
 /* The functions below return text that the caller releases with pxr_json_text_free(), or NULL where
  * memory ran out. */
@@ -83,6 +106,41 @@ char *pxr_json_history_end(pxr_json_history_t *page, const char *next);
 
 char *pxr_json_write_link(const char *url, bool host);
 
+/* Where a visitor of a join page is led to, and whether he was recognised. */
+char *pxr_json_write_visit(const char *url, bool host, bool recognised);
+
+/* What a visitor may know about the ways in; NULL and "" are left out. */
+typedef struct {
+    const char *title;
+    const char *address;
+    const char *alias;
+    const char *numeric_alias;
+    const char *guest_pin;
+    const char *host_pin;
+    const char *join_url;
+} pxr_info_t;
+
+char *pxr_json_write_info(const pxr_info_t *info);
+
+/* Something that Rocket.Chat, or the companion app, is to be told. */
+typedef struct {
+    const char *meeting;
+    const char *kind;   /* message, direct, discussion, callback */
+    const char *state;  /* waiting, failed, dropped, done */
+    const char *reason; /* "" or NULL: none */
+    int http_status;    /* of the last attempt; 0: none */
+    uint32_t attempts;
+    pxr_time_t next_try_at; /* 0: never */
+    pxr_time_t changed_at;
+} pxr_delivery_line_t;
+
+/* A list of them, built one by one. */
+typedef struct pxr_json_deliveries pxr_json_deliveries_t;
+pxr_json_deliveries_t *pxr_json_deliveries_new(void);
+void pxr_json_deliveries_add(pxr_json_deliveries_t *list, const pxr_delivery_line_t *line);
+/* Ends and releases the list. */
+char *pxr_json_deliveries_end(pxr_json_deliveries_t *list);
+
 /* An error in the form of RFC 9457. */
 char *pxr_json_write_problem(int status, const char *title, const char *detail);
 
@@ -104,6 +162,28 @@ typedef struct {
     int64_t clock_ahead;
 } pxr_database_page_t;
 
+/* How it goes with the servers that are asked while somebody waits. */
+typedef struct {
+    const char *url;
+    pxr_target_t target;
+} pxr_outside_server_t;
+
+typedef struct {
+    uint32_t workers; /* so many may wait for others at once */
+    pxr_outside_server_t sessions;
+    const pxr_outside_server_t *fallbacks;
+    size_t fallback_count;
+} pxr_outside_page_t;
+
+/* How Rocket.Chat is told. */
+typedef struct {
+    bool posts;    /* we have credentials, and a database that remembers */
+    bool delivers; /* this machine is the one that does it */
+    bool paused;   /* our credentials were refused */
+    pxr_chat_health_t health;
+    size_t waiting, failed; /* meetings */
+} pxr_chat_page_t;
+
 /* status?json. */
 typedef struct {
     const char *version;
@@ -120,6 +200,8 @@ typedef struct {
     const pxr_node_t *nodes;
     size_t node_count;
     const pxr_database_page_t *database;
+    const pxr_outside_page_t *outside;
+    const pxr_chat_page_t *chat;
     const char *event_log; /* off, on, failed */
 } pxr_status_page_t;
 

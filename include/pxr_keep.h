@@ -57,11 +57,6 @@ bool pxr_store_is_dismissed(const pxr_store_t *store, pxr_ref_t ref);
 /* Whether it is known at present which meetings there are. */
 bool pxr_store_knows_all(const pxr_store_t *store, pxr_time_t now);
 
-/* Reading the history, PXR_READERS at a time. Waits at most `wait` microseconds for a place and
- * returns it, or -1. The place belongs to the thread; its death gives it back. Any thread. */
-int pxr_store_reader_enter(const pxr_store_t *store, int64_t wait);
-void pxr_store_reader_leave(const pxr_store_t *store, int place);
-
 /* The keeper's rounds. */
 
 /* Waits for the bell, at most `wait` microseconds. *heard is what was heard of it so far. */

@@ -27,6 +27,11 @@
 
 /* Everything that can lead to a meeting in the index: ids, numbers, join keys. */
 #define PXR_ALIAS_MAX 64
+/* A room in the index: its hash in hex. */
+#define PXR_ROOM_KEY_LEN 16
+/* Where a room has one meeting only: so many further calls lead to it. */
+#define PXR_CALLS_MAX 48
+#define PXR_CALLS_TEXT (PXR_CALLS_MAX * (PXR_MEETING_ID_MAX + 1))
 /* What a node may send as local_alias before it is certainly not one of ours. */
 #define PXR_DIALLED_MAX 1024
 #define PXR_DOMAIN_MAX 255
@@ -103,6 +108,39 @@
 /* The same where its node has restarted its publisher since and never mentioned the leg again. */
 #define PXR_LEG_SILENCE_RESTARTED (3600 * PXR_SECOND)
 
+/* Other policy servers, and how long all of them together may take. */
+#define PXR_FALLBACKS_MAX 4
+#define PXR_FALLBACK_WAIT (2 * PXR_SECOND)
+
+/* Calls to others while somebody waits. At most an eighth of the workers, and never more than there
+ * are places, may be in them. */
+#define PXR_OUTSIDE_PLACES 64
+#define PXR_OUTSIDE_SHARE 8
+#define PXR_TARGETS_MAX 256
+#define PXR_BREAKER_FAILURES 3
+#define PXR_BREAKER_OPEN (5 * PXR_SECOND)
+/* A policy answer is a few KB, an avatar a few dozen. */
+#define PXR_FALLBACK_ANSWER_MAX (64 * 1024)
+/* A node asks the same several times for one call. */
+#define PXR_FALLBACK_KEEP (2 * PXR_SECOND)
+
+/* Sessions of Rocket.Chat. */
+#define PXR_SESSIONS_MAX 1024
+#define PXR_SESSION_KEEP (60 * PXR_SECOND)
+#define PXR_SESSION_WAIT (3 * PXR_SECOND / 2)
+#define PXR_TOKEN_MAX 255
+
+/* Rocket.Chat. */
+#define PXR_USER_ID_MAX 64
+/* People who wait to be added to a chat. */
+#define PXR_INVITES 256
+/* For so long a machine delivers for all, unless it gives a sign in between; it stops by itself
+ * a little earlier. */
+#define PXR_LEASE (10 * PXR_SECOND)
+#define PXR_LEASE_MARGIN (2 * PXR_SECOND)
+/* A room that is closed to us is not tried again for so long. */
+#define PXR_ROOM_CLOSED (600 * PXR_SECOND)
+
 /* Working set. */
 #define PXR_MEETINGS_DEFAULT 10000
 #define PXR_MEETINGS_MOST 4000000
@@ -145,5 +183,15 @@
 #define PXR_PROVISIONAL_KEEP (60 * PXR_SECOND)
 /* Other machines are waited for before a meeting ends, unless they were silent for so long. */
 #define PXR_MACHINE_SILENCE (20 * PXR_SECOND)
+
+/* Requests to other servers. */
+#define PXR_REST_ANSWER_MAX (256 * 1024)
+#define PXR_REST_HEADERS_MAX (32 * 1024)
+#define PXR_REST_CONNECT_WAIT (5 * PXR_SECOND)
+/* The longest wait that another server can impose. */
+#define PXR_REST_WAIT_MAX (3600 * PXR_SECOND)
+#define PXR_CONTENT_TYPE_MAX 127
+/* Rocket.Chat's names of errors. */
+#define PXR_RC_KEY_MAX 63
 
 #endif

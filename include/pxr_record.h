@@ -9,6 +9,7 @@
 #include "pxr_event.h"
 #include "pxr_limits.h"
 #include "pxr_meeting.h"
+#include "pxr_told.h"
 
 /*
  * What the working set and the database tell each other. Hashes inside (sources, conversations,
@@ -21,11 +22,17 @@ typedef struct {
     char workspace[PXR_ORIGIN_MAX + 1]; /* origin of PexipRCSiteURL */
     char id[PXR_MEETING_ID_MAX + 1];
     char join_key[PXR_KEY_MAX + 1];
+    char host_key[PXR_KEY_MAX + 1];
     char host_pin[PXR_PIN_MAX + 1];
     char guest_pin[PXR_PIN_MAX + 1];
     char number[PXR_ALIAS_MAX + 1]; /* numeric alias, "" for none */
     bool breakouts;
     bool withdrawn; /* its creation was given up after it may have been written */
+    bool single;    /* its room has one meeting only */
+    char room_key[PXR_ROOM_KEY_LEN + 1]; /* by which that room is known, where it is so */
+    char called[PXR_ALIAS_MAX + 1];      /* and its name, where that leads here */
+    char calls[PXR_CALLS_TEXT + 1];      /* further ids that lead here, a blank between */
+    char told[PXR_TOLD_TEXT];            /* pxr_told_t as text */
     pxr_meeting_t life;
     pxr_time_t last_join; /* last policy request of somebody who wants to join */
     const char *answer;   /* frozen policy answer; borrowed, like the texts below */

@@ -11,6 +11,7 @@
 #include "pxr_meeting.h"
 #include "pxr_roster.h"
 #include "pxr_status.h"
+#include "pxr_told.h"
 
 /*
  * The working set: all meetings that matter now, in one piece of memory that several processes
@@ -74,6 +75,9 @@ typedef enum {
     PXR_NAME_ID = 1,     /* meeting id */
     PXR_NAME_NUMBER = 2, /* numeric alias */
     PXR_NAME_JOIN = 3,   /* random part of the join link */
+    PXR_NAME_ROOM = 4,   /* hash of the room that has this meeting only; nobody can dial it */
+    PXR_NAME_CALLED = 5, /* name of that room */
+    PXR_NAME_CALL = 6,   /* id of a further call in that room */
 } pxr_name_kind_t;
 
 /* What a reader without lock finds out about a meeting. */
@@ -87,6 +91,7 @@ typedef struct {
     char id[PXR_MEETING_ID_MAX + 1];
     char host_pin[PXR_PIN_MAX + 1];
     char guest_pin[PXR_PIN_MAX + 1];
+    char host_key[PXR_KEY_MAX + 1]; /* proves who knows it to be the creator, "" for none */
     pxr_time_t not_before;
     size_t answer_len;
     size_t tag_len;
@@ -107,6 +112,7 @@ void pxr_store_note_join(const pxr_store_t *store, pxr_ref_t ref, pxr_time_t now
 typedef struct {
     const char *id;
     const char *join_key;
+    const char *host_key;             /* NULL or "" for none */
     const char *host_pin, *guest_pin; /* "" for none */
     const char (*numbers)[PXR_ALIAS_MAX + 1];
     size_t number_count; /* candidates for the numeric alias, 0: none is wanted */
@@ -114,9 +120,15 @@ typedef struct {
     size_t answer_len;
     const char *service_tag;
     bool breakouts;
-    bool asked;         /* the database was asked, and does not know this id */
+    bool asked; /* the database was asked, and does not know this id */
+    /* Its room has one meeting only: while there is one that can be joined, that is the answer, and
+     * `id` leads to it too if it was `given`. `called`: so does the name of the room. */
+    bool single;
+    bool given;
+    bool called;
     pxr_meeting_t life; /* from pxr_meeting_init() */
     pxr_details_t details;
+    pxr_told_t told; /* tasks that are wanted */
 } pxr_new_meeting_t;
 
 /* Creates the meeting, or finds the one that has this id and fills in its absent title and
@@ -132,10 +144,14 @@ typedef struct {
     pxr_meeting_t life;
     char id[PXR_MEETING_ID_MAX + 1];
     char join_key[PXR_KEY_MAX + 1];
+    char host_key[PXR_KEY_MAX + 1];
     char host_pin[PXR_PIN_MAX + 1];
     char guest_pin[PXR_PIN_MAX + 1];
     char number[PXR_ALIAS_MAX + 1]; /* "" for none */
-    pxr_details_t details;          /* points into `packed` */
+    char calls[PXR_CALLS_TEXT + 1]; /* further ids that lead here, a blank between */
+    char called[PXR_ALIAS_MAX + 1]; /* name of the room, where that leads here; "" for none */
+    pxr_told_t told;
+    pxr_details_t details; /* points into `packed` */
     size_t people_count;
     pxr_person_t *people;
     size_t node_count;
@@ -208,7 +224,9 @@ typedef enum {
     PXR_COUNT_REFUSED_FULL,
     PXR_COUNT_REFUSED_DATABASE,
     PXR_COUNT_JOINS,
-    PXR_COUNT_EVENT_LOG_LOST, /* lines that could not be written */
+    PXR_COUNT_EVENT_LOG_LOST,  /* lines that could not be written */
+    PXR_COUNT_POLICY_FALLBACK, /* answered by another policy server */
+    PXR_COUNT_OUTSIDE_CROWDED, /* nobody was asked, because too many were waiting already */
     PXR_COUNTERS,
 } pxr_counter_t;
 

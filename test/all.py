@@ -1,12 +1,13 @@
 #!/usr/bin/python3
-"""Runs every test and closes with one line `N passed, N failed`.
+"""Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, fault,
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, fault,
 fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from tempfile import TemporaryDirectory
 TOP = Path(__file__).resolve().parents[1]
 BUILD = TOP / "build"
 PYTHON = sys.executable
+sys.path.insert(0, str(TOP / "test" / "support"))
 TIME_LIMIT = 1500  # seconds for one part; far more than any needs
 
 
@@ -46,7 +48,6 @@ def database_for(program):
     if program.name != "test_db":
         yield {}
         return
-    sys.path.insert(0, str(TOP / "test" / "support"))
     from postgresql import PostgreSQL
     with TemporaryDirectory(prefix="pxr-pg-", dir="/tmp") as directory:
         os.chmod(directory, 0o755)      # it runs as somebody else
@@ -73,15 +74,9 @@ def unit():
 
 
 def play():
-    status, text = run([PYTHON, "test/run/play.py", "--once", "--port", str(free_port())])
+    from httpd import free_ports
+    status, text = run([PYTHON, "test/run/play.py", "--once", "--port", str(free_ports(1)[0])])
     return int(status == 0), int(status != 0), text
-
-
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def integration(name, mpm, arguments=(), folder="integration", **environment):
@@ -111,6 +106,24 @@ def sanitized():
                        UBSAN_OPTIONS="print_stacktrace=1")
 
 
+def contract():
+    """Needs npm packages. Where their registry cannot be reached, and only then, this part is skipped."""
+    status, text = run(["make", "--no-print-directory", "contract"])
+    if status == 0:
+        return integration("contract", "event", folder="contract")
+    if registry_answers():
+        return 0, 1, text
+    return 0, 0, f"{text}\nCONTRACT TESTS ARE SKIPPED: no npm, or its registry cannot be reached", 1
+
+
+def registry_answers():
+    if not shutil.which("npm"):
+        return False
+    status, _ = run(["npm", "ping", "--fetch-retries=0", "--fetch-timeout=20000", "--no-update-notifier"],
+                    npm_config_cache=str(BUILD / "npm" / "cache"))
+    return status == 0
+
+
 PARTS = {
     "lint": lint,
     "unit": unit,
@@ -118,6 +131,7 @@ PARTS = {
     # The longest first: three parts run at a time.
     "fault": lambda: integration("fault", "event", folder="fault"),
     "event": lambda: integration("event", "event"),
+    "contract": contract,
     "worker": lambda: integration("worker", "worker"),
     "prefork": lambda: integration("prefork", "prefork"),
     "sanitized": sanitized,
@@ -129,11 +143,16 @@ PARTS = {
 def one_part(name):
     began = time.monotonic()
     try:
-        passed, failed, text = PARTS[name]()
+        passed, failed, text, *rest = PARTS[name]()
     except subprocess.TimeoutExpired as late:
-        passed, failed, text = 0, 1, f"{late.stdout or ''}\ntook longer than {TIME_LIMIT} s"
-    line = f"{name:<10} {passed} passed, {failed} failed in {time.monotonic() - began:.0f} s"
-    return passed, failed, line, text
+        passed, failed, text, *rest = 0, 1, f"{late.stdout or ''}\ntook longer than {TIME_LIMIT} s"
+    skipped = sum(rest)
+    line = f"{name:<10} {summary(passed, failed, skipped)} in {time.monotonic() - began:.0f} s"
+    return passed, failed, skipped, line, text
+
+
+def summary(passed, failed, skipped):
+    return f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
 
 
 def main():
@@ -141,15 +160,16 @@ def main():
     unknown = [name for name in names if name not in PARTS]
     if unknown:
         sys.exit(f"there is no part {', '.join(unknown)}; parts are {', '.join(PARTS)}")
-    passed = failed = 0
+    passed = failed = skipped = 0
     with ThreadPoolExecutor(max_workers=3) as pool:
-        for good, bad, line, text in pool.map(one_part, names):
-            if bad:
+        for good, bad, left, line, text in pool.map(one_part, names):
+            if bad or left:
                 print(text)
             print(f"-- {line}", flush=True)
             passed += good
             failed += bad
-    print(f"{passed} passed, {failed} failed")
+            skipped += left
+    print(summary(passed, failed, skipped))
     return 1 if failed or not passed else 0
 
 

@@ -1,6 +1,9 @@
 #include "db_internal.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "pxr_text.h"
 
 #define FIELD(column, member) PXR_FIELD(pxr_meeting_record_t, #column, member)
 #define LIFE(column) PXR_FIELD(pxr_meeting_record_t, #column, life.column)
@@ -10,17 +13,26 @@
 
 #define ALIAS_ID 1
 #define ALIAS_NUMBER 2
-#define ROW_KNOWN 3
-#define ROW_WITHDRAWN 4
+#define ALIAS_ROOM 3   /* a room that has this meeting only; until nobody can join it any more */
+#define ALIAS_CALLED 4 /* the name of that room */
+#define ALIAS_CALL 5   /* a further call in that room */
+#define ROW_KNOWN 10
+#define ROW_WITHDRAWN 11
 
 static const pxr_field_t keys[] = {FIELD(workspace, workspace), FIELD(id, id)};
 static const pxr_field_t fields[] = {
     FIELD(join_key, join_key),
+    FIELD(host_key, host_key),
     FIELD(host_pin, host_pin),
     FIELD(guest_pin, guest_pin),
     FIELD(number, number),
     FIELD(breakouts, breakouts),
     FIELD(withdrawn, withdrawn),
+    FIELD(single, single),
+    FIELD(room_key, room_key),
+    FIELD(called, called),
+    FIELD(calls, calls),
+    FIELD(told, told),
     LIFE(created_at),
     LIFE(not_before),
     LIFE(not_after),
@@ -48,6 +60,7 @@ static const pxr_field_t fields[] = {
     DETAIL(discussion_id, PXR_DISCUSSION_ID),
     DETAIL(discussion_name, PXR_DISCUSSION_NAME),
     DETAIL(discussion_type, PXR_DISCUSSION_TYPE),
+    DETAIL(thread_id, PXR_THREAD_ID),
 };
 
 static bool visit(const pxr_db_visitor_t *visitor, void *record, bool over)
@@ -81,14 +94,16 @@ static const pxr_statement_t withdraw = {
                       " ended_at = CASE WHEN ended_at = 0 THEN %lld ELSE ended_at END"
                       " WHERE @match AND join_key = %s"};
 static const pxr_statement_t find_names = {
-    NULL, "SELECT alias, kind FROM alias WHERE workspace = %s AND alias IN (%s, %s)"
-          " UNION ALL SELECT id, 3 + withdrawn FROM meeting WHERE workspace = %s AND id = %s"};
+    NULL, "SELECT alias, kind, meeting FROM alias WHERE workspace = %s AND alias IN (%s, %s, %s)"
+          " UNION ALL SELECT id, 10 + withdrawn, id FROM meeting WHERE workspace = %s AND id = %s"};
 static const pxr_statement_t add_alias = {
     NULL, "INSERT INTO alias (kind, until, workspace, meeting, alias)"
           " VALUES (%lld, %lld, %s, %s, %s) ON CONFLICT (workspace, alias) DO NOTHING"};
 static const pxr_statement_t hold_number = {NULL,
                                             "UPDATE alias SET until = %lld WHERE kind = 2"
                                             " AND workspace = %s AND meeting = %s AND alias = %s"};
+static const pxr_statement_t release_room = {
+    NULL, "DELETE FROM alias WHERE workspace = %s AND meeting = %s AND kind IN (3, 4)"};
 static const pxr_statement_t drop_aliases = {
     NULL, "DELETE FROM alias WHERE workspace = %s AND meeting = %s"};
 
@@ -156,6 +171,54 @@ static pxr_db_status_t put_alias(pxr_db_t *db, const pxr_meeting_record_t *recor
     return pxr_db_run(db, &add_alias, &args, NULL);
 }
 
+/* A room in the table of aliases, where nothing that can be dialled looks like it. */
+typedef char room_alias_t[PXR_ROOM_KEY_LEN + sizeof("room/")];
+
+static void name_room(const pxr_meeting_record_t *record, room_alias_t out)
+{
+    snprintf(out, sizeof(room_alias_t), "room/%s", record->room_key);
+}
+
+static bool is_joinable(const pxr_meeting_record_t *record)
+{
+    return !record->life.closed && record->life.state != PXR_MEETING_ENDED;
+}
+
+/* A room leads to its meeting while somebody can join that. */
+static pxr_db_status_t put_room(pxr_db_t *db, const pxr_meeting_record_t *record)
+{
+    room_alias_t room;
+    pxr_db_status_t status = PXR_DB_OK;
+
+    if (!is_joinable(record)) {
+        return run_about(db, &release_room, record->workspace, record->id, NULL);
+    }
+    if (record->room_key[0] != '\0') {
+        name_room(record, room);
+        status = put_alias(db, record, ALIAS_ROOM, room);
+    }
+    if (status == PXR_DB_OK && record->called[0] != '\0') {
+        status = put_alias(db, record, ALIAS_CALLED, record->called);
+    }
+    return status;
+}
+
+static pxr_db_status_t put_calls(pxr_db_t *db, const pxr_meeting_record_t *record)
+{
+    char id[PXR_MEETING_ID_MAX + 1];
+    const char *at = record->calls;
+    pxr_db_status_t status = PXR_DB_OK;
+
+    while (status == PXR_DB_OK && *at != '\0') {
+        size_t len = strcspn(at, " ");
+        pxr_text_copy(id, sizeof(id), at, len);
+        status = put_alias(db, record, ALIAS_CALL, id);
+        at += len;
+        at += strspn(at, " ");
+    }
+    return status;
+}
+
 static pxr_db_status_t put_aliases(pxr_db_t *db, const pxr_meeting_record_t *record)
 {
     pxr_db_status_t status = PXR_DB_OK;
@@ -167,7 +230,10 @@ static pxr_db_status_t put_aliases(pxr_db_t *db, const pxr_meeting_record_t *rec
     if (status == PXR_DB_OK && record->number[0] != '\0') {
         status = put_alias(db, record, ALIAS_NUMBER, record->number);
     }
-    return status;
+    if (status == PXR_DB_OK && record->single) {
+        status = put_room(db, record);
+    }
+    return status == PXR_DB_OK ? put_calls(db, record) : status;
 }
 
 static pxr_db_status_t put_row(pxr_db_t *db, const pxr_statement_t *statement,
@@ -187,30 +253,36 @@ static pxr_db_status_t put_row(pxr_db_t *db, const pxr_statement_t *statement,
 
 /* EXISTS and INVALID as pxr_db_create(). */
 static pxr_db_status_t check_names(pxr_db_t *db, const pxr_meeting_record_t *record,
-                                   bool *is_number, bool *withdrawn)
+                                   bool *is_number, char *existing, bool *withdrawn)
 {
     pxr_args_t args = {.count = 0};
     apr_dbd_results_t *results;
     apr_dbd_row_t *row = NULL;
     apr_pool_t *pool;
     pxr_db_status_t status;
+    room_alias_t room;
     bool id_taken = false;
     bool number_taken = strcmp(record->id, record->number) == 0;
 
     apr_pool_create(&pool, db->pool);
+    name_room(record, room);
     pxr_db_arg_text(&args, record->workspace);
     pxr_db_arg_text(&args, record->id);
     pxr_db_arg_text(&args, record->number[0] != '\0' ? record->number : record->id);
+    pxr_db_arg_text(&args, record->single ? room : record->id);
     pxr_db_arg_text(&args, record->workspace);
     pxr_db_arg_text(&args, record->id);
     status = pxr_db_select(db, pool, &find_names, &args, &results);
     while (status == PXR_DB_OK && pxr_db_next(db, pool, results, &row)) {
         int64_t kind = pxr_db_number(db, row, 1);
+        const char *meeting = pxr_db_text(db, row, 2);
         if (kind == ROW_WITHDRAWN) {
             *withdrawn = true;
-        } else if (kind == ROW_KNOWN || strcmp(pxr_db_text(db, row, 0), record->id) == 0) {
+        } else if (kind == ROW_KNOWN || kind == ALIAS_ROOM ||
+                   strcmp(pxr_db_text(db, row, 0), record->id) == 0) {
             id_taken = true;
-            *is_number = *is_number || kind == ALIAS_NUMBER;
+            *is_number = *is_number || kind == ALIAS_NUMBER || kind == ALIAS_CALLED;
+            pxr_text_copy(existing, PXR_MEETING_ID_MAX + 1, meeting, strlen(meeting));
         } else {
             number_taken = true;
         }
@@ -234,15 +306,17 @@ static pxr_db_status_t forget_withdrawn(pxr_db_t *db, const pxr_meeting_record_t
     return status;
 }
 
-pxr_db_status_t pxr_db_create(pxr_db_t *db, const pxr_meeting_record_t *record, bool *is_number)
+pxr_db_status_t pxr_db_create(pxr_db_t *db, const pxr_meeting_record_t *record, bool *is_number,
+                              char existing[PXR_MEETING_ID_MAX + 1])
 {
     pxr_db_status_t status = pxr_db_inside(db);
     bool withdrawn = false;
 
     *is_number = false;
+    existing[0] = '\0';
     if (status == PXR_DB_OK) {
         apr_pool_clear(db->scratch);
-        status = check_names(db, record, is_number, &withdrawn);
+        status = check_names(db, record, is_number, existing, &withdrawn);
     }
     if (status == PXR_DB_OK && withdrawn) {
         status = forget_withdrawn(db, record);
@@ -297,6 +371,12 @@ pxr_db_status_t pxr_db_put_meeting(pxr_db_t *db, const pxr_meeting_record_t *rec
         if (status == PXR_DB_OK) {
             status = put_aliases(db, record);
         }
+    }
+    if (status == PXR_DB_OK && rows > 0 && record->single) {
+        status = put_room(db, record);
+    }
+    if (status == PXR_DB_OK && rows > 0 && record->calls[0] != '\0') {
+        status = put_calls(db, record);
     }
     if (status == PXR_DB_OK && record->life.state == PXR_MEETING_ENDED) {
         status = put_end(db, record);

@@ -57,8 +57,21 @@ static const char *const version_1[] = {
     " WHERE over = 0",
     NULL};
 
+/* What Rocket.Chat is told, rooms that have one meeting only, and links that prove the creator. */
+static const char *const version_2[] = {
+    "ALTER TABLE meeting ADD COLUMN host_key @text NOT NULL DEFAULT ''",
+    "ALTER TABLE meeting ADD COLUMN single @int NOT NULL DEFAULT 0",
+    "ALTER TABLE meeting ADD COLUMN room_key @text NOT NULL DEFAULT ''",
+    "ALTER TABLE meeting ADD COLUMN called @text NOT NULL DEFAULT ''",
+    "ALTER TABLE meeting ADD COLUMN calls @text NOT NULL DEFAULT ''",
+    "ALTER TABLE meeting ADD COLUMN told @text NOT NULL DEFAULT ''",
+    "ALTER TABLE meeting ADD COLUMN thread_id @text NOT NULL DEFAULT ''",
+    "CREATE TABLE lease (id @text, machine @text, until @int, PRIMARY KEY (id))",
+    "INSERT INTO lease (id, machine, until) VALUES ('rocketchat', '', 0)",
+    NULL};
+
 /* Step i leads from version i to version i + 1. Later steps may only add. */
-static const char *const *const steps[] = {version_1};
+static const char *const *const steps[] = {version_1, version_2};
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 

@@ -26,6 +26,9 @@ static const pxr_statement_t sign_complete = {
 static const pxr_statement_t others = {
     NULL, "SELECT COALESCE(SUM(CASE WHEN complete_at < %lld THEN 1 ELSE 0 END), 0), COUNT(*)"
           " FROM machine WHERE seen_at > %lld AND id <> %s"};
+static const pxr_statement_t lease = {
+    NULL, "UPDATE lease SET machine = %s, until = %lld WHERE id = 'rocketchat'"
+          " AND (machine = %s OR until < %lld)"};
 static const pxr_statement_t tidy_aliases = {NULL,
                                              "DELETE FROM alias WHERE until <> 0 AND until < %lld"};
 static const pxr_statement_t tidy_machines = {NULL, "DELETE FROM machine WHERE touched_at < %lld"};
@@ -199,6 +202,23 @@ pxr_db_status_t pxr_db_others(pxr_db_t *db, pxr_time_t since, pxr_time_t alive_s
         *behind = (uint32_t)pxr_db_number(db, row, 0);
         *alive = (uint32_t)pxr_db_number(db, row, 1);
     }
+    return status;
+}
+
+pxr_db_status_t pxr_db_lease(pxr_db_t *db, int64_t length, bool *mine)
+{
+    pxr_args_t args = {.count = 0};
+    pxr_db_status_t status = pxr_db_inside(db);
+    int rows = 0;
+
+    pxr_db_arg_text(&args, db->settings.machine);
+    pxr_db_arg_number(&args, db->clock + length);
+    pxr_db_arg_text(&args, db->settings.machine);
+    pxr_db_arg_number(&args, db->clock);
+    if (status == PXR_DB_OK) {
+        status = pxr_db_run(db, &lease, &args, &rows);
+    }
+    *mine = status == PXR_DB_OK && rows > 0;
     return status;
 }
 

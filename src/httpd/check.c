@@ -175,30 +175,117 @@ static void warn_open(check_t *c, const char *directive, const char *path)
                  "%s: '%s' can be read or changed by others, chmod 600 it", directive, path);
 }
 
-static void read_credentials(check_t *c, draft_t *draft)
+/* Reads user and secret of somebody, or what else stands on two lines. */
+static void read_pair(check_t *c, draft_t *draft, pxr_setting_t setting, const char *path,
+                      const char **user, const char **secret)
 {
-    pxr_workspace_t *w = &draft->workspace;
-    const char *place = draft->settings.place[PXR_SET_CREDENTIALS];
+    const char *lines[2];
     int too_open = 0;
-    const char *why =
-        pxr_read_two_lines(c->pool, w->credentials_file, &w->user, &w->secret, &too_open);
+    const char *why = pxr_read_lines(c->pool, path, lines, 2, &too_open);
 
-    if (why == NULL && (strchr(w->user, ':') != NULL || strlen(w->user) > PXR_USER_MAX ||
-                        strlen(w->secret) > PXR_SECRET_MAX)) {
+    if (why == NULL && (strchr(lines[0], ':') != NULL || strlen(lines[0]) > PXR_USER_MAX ||
+                        strlen(lines[1]) > PXR_SECRET_MAX)) {
         why = "must name a user of at most 100 bytes without ':' and a secret of at most 511 bytes";
     }
     if (why != NULL) {
-        fail(c, PXR_D_CREDENTIALS, apr_psprintf(c->pool, "'%s' %s", w->credentials_file, why),
-             place);
+        fail(c, pxr_setting_name(setting), apr_psprintf(c->pool, "'%s' %s", path, why),
+             draft->settings.place[setting]);
         return;
     }
+    *user = lines[0];
+    *secret = lines[1];
     if (too_open) {
-        warn_open(c, PXR_D_CREDENTIALS, w->credentials_file);
+        warn_open(c, pxr_setting_name(setting), path);
     }
-    if (strlen(w->secret) < 16) {
+}
+
+static void warn_short(check_t *c, const char *directive, const char *path, const char *secret)
+{
+    if (strlen(secret) < 16) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
                      "%s: the secret in '%s' is shorter than 16 characters and can be guessed",
-                     PXR_D_CREDENTIALS, w->credentials_file);
+                     directive, path);
+    }
+}
+
+static void read_credentials(check_t *c, draft_t *draft)
+{
+    pxr_workspace_t *w = &draft->workspace;
+
+    read_pair(c, draft, PXR_SET_CREDENTIALS, w->credentials_file, &w->user, &w->secret);
+    if (w->secret != NULL) {
+        warn_short(c, PXR_D_CREDENTIALS, w->credentials_file, w->secret);
+    }
+}
+
+/* A token or secret that stands alone on its line. */
+static void read_secret(check_t *c, draft_t *draft, pxr_setting_t setting, const char *path,
+                        const char **secret)
+{
+    int too_open = 0;
+    const char *line = NULL;
+    const char *why = pxr_read_lines(c->pool, path, &line, 1, &too_open);
+
+    if (why == NULL && strlen(line) > PXR_SECRET_MAX) {
+        why = "must have at most 511 bytes";
+    }
+    if (why != NULL) {
+        fail(c, pxr_setting_name(setting), apr_psprintf(c->pool, "'%s' %s", path, why),
+             draft->settings.place[setting]);
+        return;
+    }
+    *secret = line;
+    if (too_open) {
+        warn_open(c, pxr_setting_name(setting), path);
+    }
+    warn_short(c, pxr_setting_name(setting), path, line);
+}
+
+static void read_fallbacks(check_t *c, draft_t *draft)
+{
+    pxr_workspace_t *w = &draft->workspace;
+    pxr_fallback_t *all = apr_pmemdup(c->pool, w->fallbacks, w->fallback_count * sizeof(*all));
+
+    for (size_t i = 0; i < w->fallback_count; i++) {
+        if (all[i].credentials_file != NULL) {
+            read_pair(c, draft, PXR_SET_FALLBACK, all[i].credentials_file, &all[i].user,
+                      &all[i].secret);
+        }
+    }
+    w->fallbacks = all;
+}
+
+/* What concerns Rocket.Chat. */
+static void finish_chat(check_t *c, draft_t *draft)
+{
+    pxr_workspace_t *w = &draft->workspace;
+
+    if (w->rest_url == NULL) {
+        w->rest_url = w->site_url;
+    }
+    if (w->rest_credentials_file != NULL) {
+        read_pair(c, draft, PXR_SET_REST_CREDENTIALS, w->rest_credentials_file, &w->rest_user,
+                  &w->rest_token);
+    }
+    if (w->webhook_token_file != NULL) {
+        read_secret(c, draft, PXR_SET_WEBHOOK_TOKEN, w->webhook_token_file, &w->webhook_token);
+    }
+    if (w->callback_secret_file != NULL) {
+        read_secret(c, draft, PXR_SET_CALLBACK, w->callback_secret_file, &w->callback_secret);
+    }
+    if (w->fallback_count > 0) {
+        read_fallbacks(c, draft);
+    }
+    if (w->room_alias && w->concurrent_calls) {
+        fail(c, PXR_D_ROOM_ALIAS,
+             "'On' needs " PXR_D_CONCURRENT " Off, because a name can lead to one meeting only",
+             draft->settings.place[PXR_SET_ROOM_ALIAS]);
+    }
+    if (w->persistent_chat && w->rest_credentials_file == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
+                     "%s: without %s no chat can be made, only one that the creator of a meeting "
+                     "names is shown beside the call",
+                     PXR_D_CHAT, PXR_D_REST_CREDENTIALS);
     }
 }
 
@@ -217,19 +304,18 @@ static const char *take_pin(const char *line, char *out, pxr_buf_t *why)
 static void read_pins(check_t *c, draft_t *draft)
 {
     pxr_workspace_t *w = &draft->workspace;
-    const char *host;
-    const char *guest;
+    const char *lines[2];
     int too_open = 0;
     char sentence[128];
     pxr_buf_t buf;
-    const char *why = pxr_read_two_lines(c->pool, w->pins_file, &host, &guest, &too_open);
+    const char *why = pxr_read_lines(c->pool, w->pins_file, lines, 2, &too_open);
 
     pxr_buf_init(&buf, sentence, sizeof(sentence));
     if (why == NULL) {
-        why = take_pin(host, w->host_pin, &buf);
+        why = take_pin(lines[0], w->host_pin, &buf);
     }
     if (why == NULL) {
-        why = take_pin(guest, w->guest_pin, &buf);
+        why = take_pin(lines[1], w->guest_pin, &buf);
     }
     if (why == NULL && w->host_pin[0] != '\0' && w->guest_pin[0] != '\0' &&
         pxr_pins_check(w->host_pin, w->guest_pin, &buf) != PXR_OK) {
@@ -282,6 +368,7 @@ static void finish(check_t *c, draft_t *draft)
     if (w->pins == PXR_PINS_FILE) {
         read_pins(c, draft);
     }
+    finish_chat(c, draft);
     APR_ARRAY_PUSH(pxr_workspaces, pxr_workspace_t *) = w;
 }
 

@@ -21,6 +21,15 @@ static const char *const names[PXR_SETTINGS] = {
     [PXR_SET_GRACE] = PXR_D_GRACE,
     [PXR_SET_LIFETIME] = PXR_D_LIFETIME,
     [PXR_SET_EVENT_BODY] = PXR_D_EVENT_BODY,
+    [PXR_SET_REST_URL] = PXR_D_REST_URL,
+    [PXR_SET_REST_CREDENTIALS] = PXR_D_REST_CREDENTIALS,
+    [PXR_SET_WEBHOOK_TOKEN] = PXR_D_WEBHOOK_TOKEN,
+    [PXR_SET_CONCURRENT] = PXR_D_CONCURRENT,
+    [PXR_SET_ROOM_ALIAS] = PXR_D_ROOM_ALIAS,
+    [PXR_SET_FALLBACK] = PXR_D_FALLBACK,
+    [PXR_SET_CALLBACK] = PXR_D_CALLBACK,
+    [PXR_SET_CHAT] = PXR_D_CHAT,
+    [PXR_SET_DISCUSSION] = PXR_D_DISCUSSION,
 };
 
 const char *pxr_setting_name(pxr_setting_t setting)
@@ -83,14 +92,46 @@ static const char *set_text(cmd_parms *cmd, void *dir, int argc, char *const arg
     case PXR_SET_JOIN_URL:
         text = scratch.join_url;
         break;
+    case PXR_SET_REST_URL:
+        text = scratch.rest_url;
+        break;
     case PXR_SET_LOCKED:
-        text = scratch.answer.locked ? "On" : "Off";
+    case PXR_SET_CONCURRENT:
+    case PXR_SET_ROOM_ALIAS:
+    case PXR_SET_CHAT:
+        text = strcasecmp(text, "on") == 0 ? "On" : "Off";
         break;
     default:
         break;
     }
     conf->text[setting] = text;
     conf->place[setting] = place_of(cmd);
+    return NULL;
+}
+
+/* Servers are asked in the order in which they are given. A section that names one forgets those
+ * of the server around it. */
+static const char *set_fallback(cmd_parms *cmd, void *dir, const char *url, const char *file)
+{
+    pxr_server_conf_t *conf = ap_get_module_config(cmd->server->module_config, &pexip_rc_module);
+    const char *before = conf->text[PXR_SET_FALLBACK];
+    const char *given =
+        file != NULL ? apr_pstrcat(cmd->pool, url, " ", file, NULL) : apr_pstrdup(cmd->pool, url);
+    const char *all = before != NULL ? apr_pstrcat(cmd->pool, before, "\n", given, NULL) : given;
+    pxr_workspace_t scratch;
+    const char *why = refuse_variable(cmd, given);
+
+    (void)dir;
+    if (why != NULL) {
+        return why;
+    }
+    pxr_workspace_defaults(&scratch);
+    why = pxr_setting_read(cmd->pool, PXR_SET_FALLBACK, all, &scratch);
+    if (why != NULL) {
+        return complain(cmd, given, why);
+    }
+    conf->text[PXR_SET_FALLBACK] = all;
+    conf->place[PXR_SET_FALLBACK] = place_of(cmd);
     return NULL;
 }
 
@@ -319,6 +360,16 @@ const command_rec pxr_directives[] = {
     TEXT(PXR_D_GRACE, PXR_SET_GRACE, "time [time]"),
     TEXT(PXR_D_LIFETIME, PXR_SET_LIFETIME, "time"),
     TEXT(PXR_D_EVENT_BODY, PXR_SET_EVENT_BODY, "bytes"),
+    TEXT(PXR_D_REST_URL, PXR_SET_REST_URL, "URL: where Rocket.Chat's REST API is reached"),
+    TEXT(PXR_D_REST_CREDENTIALS, PXR_SET_REST_CREDENTIALS, "path: user id and token"),
+    TEXT(PXR_D_WEBHOOK_TOKEN, PXR_SET_WEBHOOK_TOKEN, "path: token of the outgoing webhook"),
+    TEXT(PXR_D_CONCURRENT, PXR_SET_CONCURRENT, "On|Off"),
+    TEXT(PXR_D_ROOM_ALIAS, PXR_SET_ROOM_ALIAS, "On|Off"),
+    AP_INIT_TAKE12(PXR_D_FALLBACK, set_fallback, NULL, RSRC_CONF,
+                   PXR_D_FALLBACK " URL [path]: asked about what is not ours"),
+    TEXT(PXR_D_CALLBACK, PXR_SET_CALLBACK, "URL path: the companion app's, and its secret"),
+    TEXT(PXR_D_CHAT, PXR_SET_CHAT, "On|Off"),
+    TEXT(PXR_D_DISCUSSION, PXR_SET_DISCUSSION, "format"),
     AP_INIT_FLAG(PXR_D_ANONYMOUS, set_anonymous, NULL, ACCESS_CONF,
                  PXR_D_ANONYMOUS " On|Off: the section is protected without a user name"),
     AP_INIT_TAKE1(PXR_D_STATE_DIR, set_state_dir, NULL, RSRC_CONF, PXR_D_STATE_DIR " path"),

@@ -6,11 +6,6 @@
 #include "pxr_query.h"
 #include "pxr_random.h"
 
-/* Rounds of PXR_NUMBER_CANDIDATES draws before the numbers count as used up. */
-#define ROUNDS 8
-
-typedef const char number_t[PXR_ALIAS_MAX + 1];
-
 static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int status)
 {
     const pxr_workspace_t *w = call->workspace;
@@ -40,171 +35,43 @@ static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int
     return reply;
 }
 
-static bool make_pins(const pxr_workspace_t *w, char *host, char *guest)
-{
-    host[0] = '\0';
-    guest[0] = '\0';
-    if (w->pins == PXR_PINS_NONE) {
-        return true;
-    }
-    strcpy(host, w->host_pin);
-    strcpy(guest, w->guest_pin);
-    if (host[0] == '\0' && guest[0] == '\0') {
-        return pxr_random_pins(host, guest, w->pin_length);
-    }
-    if (host[0] == '\0') {
-        return pxr_random_pin_beside(host, guest);
-    }
-    return guest[0] != '\0' || pxr_random_pin_beside(guest, host);
-}
-
-static bool draw_numbers(const pxr_workspace_t *w, char (*numbers)[PXR_ALIAS_MAX + 1])
-{
-    size_t prefix = strlen(w->number_prefix);
-
-    for (int i = 0; i < PXR_NUMBER_CANDIDATES; i++) {
-        memcpy(numbers[i], w->number_prefix, prefix);
-        if (!pxr_random_digits(numbers[i] + prefix, w->number_digits)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Enters the meeting once, and waits until the database has it too. */
-static pxr_status_t try_to_enter(const pxr_call_t *call, pxr_new_meeting_t *meeting,
-                                 pxr_time_t until, pxr_ref_t *ref, bool *created)
-{
-    pxr_status_t status =
-        pxr_store_create(call->store, call->workspace->number, meeting, ref, created);
-
-    return status == PXR_OK ? pxr_store_await(call->store, *ref, until - pxr_time_now()) : status;
-}
-
-/* Enters the meeting, drawing numbers for it until one is free on all machines. */
-static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, pxr_ref_t *ref,
-                          bool *created)
-{
-    const pxr_workspace_t *w = call->workspace;
-    char numbers[PXR_NUMBER_CANDIDATES][PXR_ALIAS_MAX + 1];
-    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
-    pxr_status_t status = PXR_INVALID;
-
-    meeting->asked = false;
-    for (int round = 0; round < ROUNDS; round++) {
-        if (w->number_prefix != NULL && !draw_numbers(w, numbers)) {
-            return PXR_BROKEN;
-        }
-        meeting->numbers = (number_t *)numbers;
-        meeting->number_count = w->number_prefix != NULL ? PXR_NUMBER_CANDIDATES : 0;
-        status = try_to_enter(call, meeting, until, ref, created);
-        if (status == PXR_MISSING) {
-            /* Events speak of it: perhaps another machine has just made it. */
-            meeting->asked = pxr_store_await_round(call->store, until - pxr_time_now());
-            status = meeting->asked ? PXR_MISSING : PXR_BUSY;
-        }
-        /* Another number, or the meeting of this id that is known now. */
-        if (status != PXR_INVALID && status != PXR_EXISTS && status != PXR_MISSING) {
-            break;
-        }
-    }
-    return status;
-}
-
-static void log_full(request_rec *r, const pxr_call_t *call)
-{
-    pxr_store_health_t health;
-
-    pxr_store_health(call->store, &health);
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "a meeting was refused because the working set is full (%u of %u meetings, %u of "
-                  "%u blocks of text, %u of %u names): raise " PXR_D_MEETINGS,
-                  health.meetings.used, health.meetings.size, health.blocks.used,
-                  health.blocks.size, health.names.used, health.names.size);
-}
-
 static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t status)
 {
-    if (status == PXR_TAKEN) {
+    switch (status) {
+    case PXR_TAKEN:
         return pxr_reply_problem(r, HTTP_CONFLICT, "id is the numeric alias of another meeting");
-    }
-    if (status == PXR_FULL || status == PXR_INVALID) {
-        pxr_store_count(call->store, call->workspace->number, PXR_COUNT_REFUSED_FULL, 1);
-        if (pxr_store_may_tell(call->store, PXR_TOPIC_FULL, r->request_time)) {
-            if (status == PXR_FULL) {
-                log_full(r, call);
-            } else {
-                ap_log_rerror(
-                    APLOG_MARK, APLOG_ERR, 0, r,
-                    "a meeting was refused because no numeric alias is free: give " PXR_D_NUMBER
-                    " more digits");
-            }
+    case PXR_INVALID:
+        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "no numeric alias is free");
+    case PXR_BUSY:
+        if (pxr_store_kept(call->store) != PXR_KEEP_NOTHING) {
+            return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "the database does not answer");
         }
-        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
-                                 status == PXR_FULL ? "there is no room for another meeting"
-                                                    : "no numeric alias is free");
-    }
-    if (status == PXR_BUSY && pxr_store_kept(call->store) != PXR_KEEP_NOTHING) {
-        pxr_store_count(call->store, call->workspace->number, PXR_COUNT_REFUSED_DATABASE, 1);
-        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "the database does not answer");
+        break;
+    default:
+        break;
     }
     return pxr_reply_status(r, status);
 }
 
 static int create_meeting(request_rec *r, const pxr_call_t *call, const pxr_create_request_t *in)
 {
-    const pxr_workspace_t *w = call->workspace;
-    char id[PXR_MEETING_ID_OWN + 1];
-    char key[PXR_JOIN_KEY_LEN + 1];
-    char host[PXR_PIN_MAX + 1];
-    char guest[PXR_PIN_MAX + 1];
-    char answer[PXR_ANSWER_MAX];
-    pxr_answer_meeting_t shown = {.host_pin = host, .guest_pin = guest};
-    pxr_new_meeting_t meeting = {.join_key = key, .host_pin = host, .guest_pin = guest};
-    pxr_time_t now = pxr_time_now();
-    bool created = false;
-    pxr_status_t status;
-    pxr_buf_t buf;
+    pxr_wish_t wish = {.id = in->id,
+                       .details = in->details,
+                       .not_before = in->not_before,
+                       .not_after = in->not_after,
+                       .call = true,
+                       .shown = in->call};
+    bool created;
     pxr_ref_t ref;
+    pxr_status_t status = pxr_create_meeting(r, call, &wish, &ref, &created);
 
-    if (!pxr_random_key(id, sizeof(id) - 1) || !pxr_random_key(key, sizeof(key) - 1) ||
-        !make_pins(w, host, guest)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
-        return pxr_reply_status(r, PXR_BROKEN);
-    }
-    meeting.id = in->id != NULL ? in->id : id;
-    meeting.details = in->details;
-    shown.name = meeting.id;
-    shown.title = in->details.text[PXR_TITLE] != NULL ? in->details.text[PXR_TITLE] : "";
-    shown.title_len = in->details.len[PXR_TITLE];
-    pxr_buf_init(&buf, answer, sizeof(answer));
-    status = pxr_answer_render(&w->answer, &shown, &buf);
-    if (status != PXR_OK) {
-        /* The configuration was checked for this, so it cannot happen; if it does, no node gets to
-         * see the answer. */
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "a meeting was refused because no valid policy answer can be made of it");
-        return pxr_reply_status(r, PXR_BROKEN);
-    }
-    meeting.answer = answer;
-    meeting.answer_len = buf.len;
-    meeting.service_tag = w->answer.service_tag;
-    meeting.breakouts = pxr_option_is_true(&w->answer, "breakout_rooms");
-    pxr_meeting_init(&meeting.life, now, in->not_before, in->not_after, w->lifetime, w->grace,
-                     w->silence);
-    status = enter(call, &meeting, &ref, &created);
     if (status != PXR_OK) {
         return refuse_creation(r, call, status);
-    }
-    if (created) {
-        pxr_store_count(call->store, w->number, PXR_COUNT_CREATED, 1);
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "meeting %s created", meeting.id);
     }
     return reply_view(r, call, ref, created ? HTTP_CREATED : HTTP_OK);
 }
 
-/* Reads and parses the body. On failure the request has been answered with *reply. */
-static pxr_json_doc_t *read_json(request_rec *r, int *reply)
+pxr_json_doc_t *pxr_read_json(request_rec *r, int *reply)
 {
     char sentence[320];
     pxr_json_doc_t *doc;
@@ -235,7 +102,7 @@ static int post_meeting(request_rec *r, const pxr_call_t *call)
     pxr_create_request_t in;
     pxr_buf_t why;
     int reply;
-    pxr_json_doc_t *doc = read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
 
     if (doc == NULL) {
         return reply;
@@ -368,6 +235,26 @@ static int list_meetings(request_rec *r, const pxr_call_t *call)
     return pxr_reply_json(r, HTTP_OK, pxr_json_list_end(list, more && count > 0 ? next : NULL));
 }
 
+static bool is_creator(const pxr_view_t *view, const char *user_id)
+{
+    return user_id != NULL && user_id[0] != '\0' && view->details.len[PXR_CREATOR_ID] > 0 &&
+           strcmp(user_id, view->details.text[PXR_CREATOR_ID]) == 0;
+}
+
+/* NULL where the meeting has no chat beside it. */
+static const char *discussion_of(request_rec *r, const pxr_workspace_t *w, const pxr_view_t *view)
+{
+    char *url = apr_palloc(r->pool, HUGE_STRING_LEN);
+    pxr_buf_t buf;
+
+    pxr_buf_init(&buf, url, HUGE_STRING_LEN);
+    return w->persistent_chat && view->details.len[PXR_DISCUSSION_ID] > 0 &&
+                   pxr_link_discussion(&buf, w->site_url, view->details.text[PXR_DISCUSSION_TYPE],
+                                       view->details.text[PXR_DISCUSSION_NAME])
+               ? url
+               : NULL;
+}
+
 static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
 {
     const pxr_workspace_t *w = call->workspace;
@@ -380,7 +267,7 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
     pxr_status_t status;
     bool host;
     int reply;
-    pxr_json_doc_t *doc = read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
 
     if (doc == NULL) {
         return reply;
@@ -400,11 +287,10 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
         pxr_json_free(doc);
         return pxr_reply_status(r, status);
     }
-    host = in.has_role ? in.host
-                       : in.user_id != NULL && in.user_id[0] != '\0' &&
-                             strcmp(in.user_id, view.details.text[PXR_CREATOR_ID]) == 0;
+    host = in.has_role ? in.host : is_creator(&view, in.user_id);
     visitor = (pxr_visitor_t){.pin = host ? view.host_pin : view.guest_pin,
                               .name = in.name,
+                              .discussion = discussion_of(r, w, &view),
                               .mute_microphone = in.mute_microphone,
                               .mute_camera = in.mute_camera};
     pxr_buf_init(&buf, url, HUGE_STRING_LEN);
@@ -441,10 +327,45 @@ static int delete_meeting(request_rec *r, const pxr_call_t *call, const pxr_foun
 }
 
 /* Ids are exact here: only what people dial is forgiven its case. */
-static bool find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found)
+bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found)
 {
-    return pxr_find(call, false, id, len, found, NULL, 0) == PXR_OK && strlen(found->id) == len &&
-           memcmp(found->id, id, len) == 0;
+    return pxr_find(call, false, id, len, found, NULL, 0) == PXR_OK &&
+           (found->matched == PXR_NAME_CALL ||
+            (strlen(found->id) == len && memcmp(found->id, id, len) == 0));
+}
+
+/* What one user may know about the ways in. */
+static int post_info(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
+{
+    const pxr_workspace_t *w = call->workspace;
+    char sentence[320];
+    const char *user = NULL;
+    pxr_info_t info;
+    pxr_buf_t why;
+    pxr_view_t view;
+    pxr_status_t status;
+    int reply;
+    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
+
+    if (doc == NULL) {
+        return reply;
+    }
+    pxr_buf_init(&why, sentence, sizeof(sentence));
+    if (pxr_json_read_info(doc, &user, &why) != PXR_OK) {
+        pxr_json_free(doc);
+        return pxr_reply_problem(r, HTTP_BAD_REQUEST, sentence);
+    }
+    status = pxr_store_read(call->store, w->number, found->ref, &view);
+    if (status == PXR_OK) {
+        pxr_fill_info(r->pool, w, &view, is_creator(&view, user), &info);
+        info.join_url = apr_pstrcat(r->pool, w->join_prefix, view.join_key, NULL);
+        reply = pxr_reply_json(r, HTTP_OK, pxr_json_write_info(&info));
+    } else {
+        reply = pxr_reply_status(r, status);
+    }
+    pxr_view_release(&view);
+    pxr_json_free(doc);
+    return reply;
 }
 
 static int one_meeting(request_rec *r, const pxr_call_t *call, const char *path)
@@ -452,14 +373,17 @@ static int one_meeting(request_rec *r, const pxr_call_t *call, const char *path)
     size_t len = strcspn(path, "/");
     const char *rest = path + len;
     bool links = strcmp(rest, "/links") == 0;
+    bool info = strcmp(rest, "/info") == 0;
     pxr_found_t found;
 
-    if ((rest[0] != '\0' && !links) || !find_meeting(call, path, len, &found)) {
+    if ((rest[0] != '\0' && !links && !info) || !pxr_find_meeting(call, path, len, &found)) {
         return pxr_reply_status(r, PXR_MISSING);
     }
-    if (links) {
-        return r->method_number == M_POST ? post_link(r, call, &found)
-                                          : pxr_reply_method(r, "POST");
+    if ((links || info) && r->method_number != M_POST) {
+        return pxr_reply_method(r, "POST");
+    }
+    if (links || info) {
+        return links ? post_link(r, call, &found) : post_info(r, call, &found);
     }
     if (r->method_number == M_GET) {
         return reply_view(r, call, found.ref, HTTP_OK);
@@ -489,22 +413,8 @@ static bool is_foreign_origin(request_rec *r, const pxr_workspace_t *w)
            (host[3 + strlen(r->hostname)] != '\0' && host[3 + strlen(r->hostname)] != ':');
 }
 
-int pxr_handle_api(request_rec *r, const pxr_call_t *call)
+static int meetings(request_rec *r, const pxr_call_t *call, const char *rest)
 {
-    const char *rest = call->rest;
-
-    if (rest != NULL && strncmp(rest, "history", 7) == 0 &&
-        rest[7 + strspn(rest + 7, "/")] == '\0') {
-        return pxr_handle_history(r, call);
-    }
-    if (rest == NULL || strncmp(rest, "meetings", 8) != 0 || (rest[8] != '\0' && rest[8] != '/')) {
-        return pxr_reply_problem(r, HTTP_NOT_FOUND, "there is nothing at this address");
-    }
-    if (r->method_number != M_GET && is_foreign_origin(r, call->workspace)) {
-        return pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
-    }
-    rest += 8;
-    rest += strspn(rest, "/");
     if (rest[0] != '\0') {
         return one_meeting(r, call, rest);
     }
@@ -513,4 +423,34 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call)
     }
     return r->method_number == M_POST ? post_meeting(r, call)
                                       : pxr_reply_method(r, "GET, HEAD, POST");
+}
+
+/* What follows `name` and its slashes; NULL where the path is about something else. */
+static const char *below(const char *path, const char *name)
+{
+    size_t len = strlen(name);
+
+    if (path == NULL || strncmp(path, name, len) != 0 || (path[len] != '\0' && path[len] != '/')) {
+        return NULL;
+    }
+    return path + len + strspn(path + len, "/");
+}
+
+int pxr_handle_api(request_rec *r, const pxr_call_t *call)
+{
+    const char *history = below(call->rest, "history");
+    const char *deliveries = below(call->rest, "deliveries");
+    const char *rest = below(call->rest, "meetings");
+
+    if (r->method_number != M_GET && is_foreign_origin(r, call->workspace)) {
+        return pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
+    }
+    if (history != NULL && history[0] == '\0') {
+        return pxr_handle_history(r, call);
+    }
+    if (deliveries != NULL) {
+        return pxr_handle_deliveries(r, call, deliveries);
+    }
+    return rest != NULL ? meetings(r, call, rest)
+                        : pxr_reply_problem(r, HTTP_NOT_FOUND, "there is nothing at this address");
 }

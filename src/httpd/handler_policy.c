@@ -1,6 +1,7 @@
 #include "pxr_httpd.h"
 
 #include "pxr_alias.h"
+#include "pxr_query.h"
 
 /* Room for the answer and the service tag behind it. */
 typedef char answer_t[PXR_ANSWER_MAX + PXR_PEXIP_TEXT_MAX + 1];
@@ -33,6 +34,14 @@ static int admit(request_rec *r, const pxr_call_t *call, const char *text, size_
     return send_json(r, HTTP_OK, text, len);
 }
 
+/* What is not ours may be another policy server's. */
+static int ask_others(request_rec *r, const pxr_call_t *call)
+{
+    int reply;
+
+    return pxr_fallback_answer(r, call, &reply) ? reply : not_ours(r, call);
+}
+
 /* An alias that is nobody's: the administrator may want calls to it refused at once. */
 static int unknown(request_rec *r, const pxr_call_t *call, const pxr_policy_request_t *request,
                    const pxr_alias_t *alias)
@@ -45,7 +54,7 @@ static int unknown(request_rec *r, const pxr_call_t *call, const pxr_policy_requ
          (alias != NULL && ap_regexec(pattern, alias->user, 0, NULL, 0) == 0))) {
         return reject(r, call, "no such meeting");
     }
-    return not_ours(r, call);
+    return ask_others(r, call);
 }
 
 static const char *reason_of(pxr_verdict_t verdict)
@@ -125,6 +134,42 @@ static int service_configuration(request_rec *r, const pxr_call_t *call)
     return admit(r, call, answer, found.answer_len);
 }
 
+static bool is_meeting(const pxr_call_t *call, const char *name, size_t len)
+{
+    const char *mark = memmem(name, len, PXR_BREAKOUT_MARK, sizeof(PXR_BREAKOUT_MARK) - 1);
+    pxr_alias_t alias;
+    pxr_found_t found;
+
+    return pxr_alias_parse(name, mark != NULL ? (size_t)(mark - name) : len, &alias) &&
+           pxr_find(call, false, alias.user, alias.user_len, &found, NULL, 0) == PXR_OK;
+}
+
+/* Whether a request of another kind is about one of our meetings: what others would say to that
+ * must not matter. */
+static bool is_about_ours(request_rec *r, const pxr_call_t *call)
+{
+    enum { ALIAS, SERVICE, UNIQUE, FIELDS };
+    char alias[PXR_DIALLED_MAX + 1];
+    char service[PXR_CONFERENCE_MAX + 1];
+    char unique[PXR_CONFERENCE_MAX + 1];
+    pxr_query_field_t fields[FIELDS] = {
+        [ALIAS] = {.name = "local_alias", .value = alias, .size = sizeof(alias)},
+        [SERVICE] = {.name = "service_name", .value = service, .size = sizeof(service)},
+        [UNIQUE] = {.name = "unique_service_name", .value = unique, .size = sizeof(unique)},
+    };
+
+    if (call->workspace->fallback_count == 0) {
+        return true;
+    }
+    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, fields, FIELDS);
+    for (int i = 0; i < FIELDS; i++) {
+        if (fields[i].len > 0 && is_meeting(call, fields[i].value, fields[i].len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call)
 {
     if (r->method_number != M_GET) {
@@ -135,5 +180,5 @@ int pxr_handle_policy(request_rec *r, const pxr_call_t *call)
         return service_configuration(r, call);
     }
     /* Infinity takes this for "use your own behaviour". */
-    return not_ours(r, call);
+    return is_about_ours(r, call) ? not_ours(r, call) : ask_others(r, call);
 }

@@ -3,6 +3,8 @@
 #include <apr_strings.h>
 
 #define NODES_SHOWN 256
+/* More meetings than these are not worth a number. */
+#define COUNTED 10000
 /* A leader that has not worked for so long does not work. */
 #define LEADER_SILENCE (5 * PXR_SECOND)
 
@@ -43,11 +45,33 @@ static void fill_database(apr_pool_t *pool, const pxr_call_t *call, pxr_time_t n
     page->good = state == PXR_KEEPER_OK || state == PXR_KEEPER_NONE;
 }
 
+static size_t count_meetings(request_rec *r, const pxr_call_t *call, pxr_task_state_t state)
+{
+    bool wanted[PXR_TASK_STATES] = {false};
+    pxr_ref_t *refs = apr_palloc(r->pool, COUNTED * sizeof(*refs));
+
+    wanted[state] = true;
+    return pxr_store_tasks(call->store, call->workspace->number, wanted, refs, COUNTED);
+}
+
+static void fill_chat(request_rec *r, const pxr_call_t *call, pxr_time_t now, pxr_chat_page_t *page)
+{
+    page->posts =
+        call->workspace->rest_user != NULL && pxr_store_kept(call->store) != PXR_KEEP_NOTHING;
+    page->delivers = pxr_store_delivers(call->store);
+    pxr_store_chat(call->store, call->workspace->number, &page->health);
+    page->paused = page->health.paused_until > now;
+    page->waiting = count_meetings(r, call, PXR_TASK_WAITING);
+    page->failed = count_meetings(r, call, PXR_TASK_FAILED);
+}
+
 static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t *page)
 {
     const pxr_workspace_t *w = call->workspace;
     pxr_node_t *nodes = apr_palloc(r->pool, NODES_SHOWN * sizeof(*nodes));
     pxr_database_page_t *database = apr_pcalloc(r->pool, sizeof(*database));
+    pxr_chat_page_t *chat = apr_pcalloc(r->pool, sizeof(*chat));
+    pxr_outside_page_t *outside = apr_pcalloc(r->pool, sizeof(*outside));
     size_t count = pxr_store_nodes(call->store, w->number, nodes, NODES_SHOWN);
 
     page->version = PXR_VERSION;
@@ -60,6 +84,10 @@ static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t 
     pxr_store_health(call->store, &page->health);
     fill_database(r->pool, call, page->now, database);
     page->database = database;
+    fill_chat(r, call, page->now, chat);
+    page->chat = chat;
+    pxr_outside_fill(r->pool, call, outside);
+    page->outside = outside;
     page->leader = page->health.ticked_at + LEADER_SILENCE > page->now;
     pxr_store_numbers(call->store, w->number, &page->numbers);
     for (int i = 0; i < PXR_COUNTERS; i++) {

@@ -111,7 +111,7 @@ static bool take_place(job_t *job)
     int64_t until = pxr_time_steady() + PXR_READER_WAIT;
 
     do {
-        job->place = pxr_store_reader_enter(job->store, LOOK_EVERY);
+        job->place = pxr_store_place_enter(job->store, PXR_PLACE_HISTORY, PXR_READERS, LOOK_EVERY);
     } while (job->place < 0 && pxr_time_steady() < until && !is_given_up(job));
     return job->place >= 0;
 }
@@ -184,7 +184,7 @@ static void finish(void *data)
 
     disconnect(job);
     if (job->place >= 0) {
-        pxr_store_reader_leave(job->store, job->place);
+        pxr_store_place_leave(job->store, PXR_PLACE_HISTORY, job->place);
     }
     pxr_collector_free(&job->collector);
     lock(&before);

@@ -134,10 +134,13 @@ static void lead(leader_t *leader, apr_pool_t *pool, bool yields)
 
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, leader->server, "this process leads");
     pxr_keeper_start(pool, leader->server);
+    pxr_messenger_start(pool, leader->server);
     while (!is_stopped(leader) && !(yields && is_yielding(leader))) {
         do_round(leader, &memory);
         rest(leader);
     }
+    /* What it has just been told is written by the keeper. */
+    pxr_messenger_stop();
     pxr_keeper_stop();
     pxr_store_resign(pxr_store());
 }

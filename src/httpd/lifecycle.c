@@ -239,6 +239,7 @@ void pxr_child_init(apr_pool_t *pchild, server_rec *s)
 {
     pxr_json_init();
     pxr_event_log_child_init();
+    pxr_outside_child_init();
     if (store_is_open) {
         pxr_history_start(pchild);
         pxr_leader_start(pchild, s);
@@ -251,7 +252,8 @@ void pxr_child_stopping(apr_pool_t *pchild, int graceful)
     pxr_leader_yield();
     pxr_history_stopping(graceful);
     if (!graceful && store_is_open) {
-        /* Who waits for the database would hold up the stop of the whole server. */
+        /* Who waits, for the database or for others, would hold up the stop of the whole server. */
         pxr_store_stop_waiting(&store);
+        pxr_rest_child_exit();
     }
 }

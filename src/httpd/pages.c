@@ -11,7 +11,11 @@ static const char style[] =
     "place-items:center;background:Canvas;color:CanvasText}"
     "main{max-width:32rem;padding:2rem}"
     "h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}"
-    "p{margin:0 0 1rem}";
+    "p,dl{margin:0 0 1rem}"
+    "dt{opacity:.75}"
+    "dd{margin:0 0 .75rem;font-size:1.25rem;overflow-wrap:anywhere}"
+    "a{color:LinkText}"
+    "button{font:inherit;padding:.5rem 1rem;min-height:2.75rem}";
 
 static const char *as_html(apr_pool_t *p, const char *text)
 {
@@ -30,27 +34,49 @@ static const char *moment(apr_pool_t *p, pxr_time_t when)
                         text + 11);
 }
 
-int pxr_reply_page(request_rec *r, int status, const char *title, const char *text, pxr_time_t when)
+const char *pxr_page_nonce(request_rec *r)
 {
     char nonce[27];
-    const char *page;
 
     if (!pxr_random_key(nonce, sizeof(nonce) - 1)) {
-        return HTTP_SERVICE_UNAVAILABLE;
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
+        return NULL;
     }
+    return apr_pstrdup(r->pool, nonce);
+}
+
+int pxr_reply_html(request_rec *r, int status, const char *nonce, const char *title,
+                   const char *head, const char *body, bool connects)
+{
+    const char *script =
+        connects ? apr_psprintf(r->pool, "script-src 'nonce-%s'; connect-src 'self'; ", nonce) : "";
+    const char *page;
+
     apr_table_setn(r->headers_out, "Content-Security-Policy",
                    apr_psprintf(r->pool,
-                                "default-src 'none'; style-src 'nonce-%s'; base-uri 'none'; "
+                                "default-src 'none'; style-src 'nonce-%s'; %sbase-uri 'none'; "
                                 "form-action 'none'; frame-ancestors 'self'",
-                                nonce));
+                                nonce, script));
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     page = apr_pstrcat(r->pool,
                        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                        "<title>",
-                       as_html(r->pool, title), "</title>\n<style nonce=\"", nonce, "\">", style,
-                       "</style>\n</head>\n<body>\n<main>\n<h1>", as_html(r->pool, title),
-                       "</h1>\n<p>", as_html(r->pool, text), "</p>\n", moment(r->pool, when),
-                       "</main>\n</body>\n</html>\n", NULL);
+                       as_html(r->pool, title), "</title>\n", head, "<style nonce=\"", nonce, "\">",
+                       style, "</style>\n</head>\n<body>\n<main>\n<h1>", as_html(r->pool, title),
+                       "</h1>\n", body, "</main>\n</body>\n</html>\n", NULL);
     return pxr_reply(r, status, "text/html; charset=utf-8", page, strlen(page));
+}
+
+int pxr_reply_page(request_rec *r, int status, const char *title, const char *text, pxr_time_t when)
+{
+    const char *nonce = pxr_page_nonce(r);
+
+    if (nonce == NULL) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    return pxr_reply_html(
+        r, status, nonce, title, "",
+        apr_pstrcat(r->pool, "<p>", as_html(r->pool, text), "</p>\n", moment(r->pool, when), NULL),
+        false);
 }

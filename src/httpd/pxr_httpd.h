@@ -16,8 +16,11 @@
 #include "pxr_json.h"
 #include "pxr_keep.h"
 #include "pxr_link.h"
+#include "pxr_outside.h"
 #include "pxr_policy.h"
+#include "pxr_rest.h"
 #include "pxr_store.h"
+#include "pxr_tell.h"
 
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA pexip_rc_module;
 /* The file with the module record has this already. */
@@ -45,6 +48,15 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_GRACE "PexipRCEndGrace"
 #define PXR_D_LIFETIME "PexipRCMeetingLifetime"
 #define PXR_D_EVENT_BODY "PexipRCMaxEventBody"
+#define PXR_D_REST_URL "PexipRCRestURL"
+#define PXR_D_REST_CREDENTIALS "PexipRCRestCredentialsFile"
+#define PXR_D_WEBHOOK_TOKEN "PexipRCWebhookTokenFile"
+#define PXR_D_CONCURRENT "PexipRCConcurrentCalls"
+#define PXR_D_ROOM_ALIAS "PexipRCRoomAlias"
+#define PXR_D_FALLBACK "PexipRCPolicyFallback"
+#define PXR_D_CALLBACK "PexipRCAppCallback"
+#define PXR_D_CHAT "PexipRCPersistentChat"
+#define PXR_D_DISCUSSION "PexipRCDiscussionName"
 #define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
 #define PXR_D_STATE_DIR "PexipRCStateDirectory"
 #define PXR_D_EVENT_LOG "PexipRCEventLog"
@@ -70,10 +82,27 @@ typedef enum {
     PXR_SET_GRACE,
     PXR_SET_LIFETIME,
     PXR_SET_EVENT_BODY,
+    PXR_SET_REST_URL,
+    PXR_SET_REST_CREDENTIALS,
+    PXR_SET_WEBHOOK_TOKEN,
+    PXR_SET_CONCURRENT,
+    PXR_SET_ROOM_ALIAS,
+    PXR_SET_FALLBACK, /* a line for each server */
+    PXR_SET_CALLBACK,
+    PXR_SET_CHAT,
+    PXR_SET_DISCUSSION,
     PXR_SETTINGS,
 } pxr_setting_t;
 
 typedef enum { PXR_PINS_RANDOM, PXR_PINS_FILE, PXR_PINS_NONE } pxr_pins_mode_t;
+
+/* Another policy server that is asked about what is not ours. */
+typedef struct {
+    const char *url;
+    const char *credentials_file; /* NULL: none */
+    const char *user;
+    const char *secret;
+} pxr_fallback_t;
 
 /* A workspace ready for use: settings of all its virtual hosts, parsed, defaults filled in.
  * Immutable once the server runs. */
@@ -102,6 +131,21 @@ typedef struct {
     int64_t silence;
     int64_t lifetime;
     apr_size_t event_body_max;
+    const char *rest_url; /* where Rocket.Chat's REST API is reached */
+    const char *rest_credentials_file;
+    const char *rest_user; /* NULL: nothing is posted */
+    const char *rest_token;
+    const char *webhook_token_file;
+    const char *webhook_token; /* NULL: the webhook is not set up */
+    bool concurrent_calls;     /* off: one meeting for each room */
+    bool room_alias;           /* the name of the room leads to its meeting, too */
+    const pxr_fallback_t *fallbacks;
+    size_t fallback_count;
+    const char *callback_url; /* the companion app's, NULL: none */
+    const char *callback_secret_file;
+    const char *callback_secret;
+    bool persistent_chat;
+    const char *discussion_name;
     uint32_t number; /* in the store; set at start */
 } pxr_workspace_t;
 
@@ -151,9 +195,9 @@ void pxr_workspace_defaults(pxr_workspace_t *w);
 int pxr_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
-/* secrets.c: reads a file of two lines at start-up. NULL or a sentence. */
-const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **first,
-                               const char **second, int *too_open);
+/* secrets.c: reads a file of `count` lines, one or two, at start-up. NULL or a sentence. */
+const char *pxr_read_lines(apr_pool_t *p, const char *path, const char **lines, int count,
+                           int *too_open);
 
 /* helper.c: does work in a process of its own that has become the run user, and waits for it, at
  * most two minutes. Start-up only. What `work` returns (a pxr_status_t), PXR_BROKEN where it died.
@@ -217,6 +261,11 @@ void pxr_keeper_stop(void);
 void pxr_keeper_fill_at_start(server_rec *s);
 pxr_keeper_state_t pxr_keeper_state(const pxr_keep_health_t *health, pxr_time_t now);
 
+/* messenger.c: the thread that tells Rocket.Chat, in the process that leads. */
+void pxr_messenger_start(apr_pool_t *pool, server_rec *s);
+/* Waits for its end, which comes within milliseconds, whatever Rocket.Chat does. */
+void pxr_messenger_stop(void);
+
 /* claim.c */
 int pxr_translate_name(request_rec *r);
 int pxr_map_to_storage(request_rec *r);
@@ -237,13 +286,46 @@ typedef struct {
 pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_t len,
                       pxr_found_t *found, char *answer, size_t answer_size);
 
+/* creation.c: a meeting that somebody wants. */
+typedef struct {
+    const char *id; /* NULL: one of ours is drawn */
+    pxr_details_t details;
+    pxr_time_t not_before, not_after; /* 0: none */
+    bool call;     /* whoever made it may have a call of his own, which ends with it */
+    bool shown;    /* Rocket.Chat shows it by itself, so nothing is posted */
+    bool answered; /* the room is told otherwise */
+} pxr_wish_t;
+
+/* Creates it, or finds the one that has this id or this room. The statuses of pxr_store_create()
+ * and pxr_store_await(); a refusal is counted and logged. */
+pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const pxr_wish_t *wish,
+                                pxr_ref_t *ref, bool *created);
+
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
+/* handler_deliveries.c, below the API; `rest` is what follows there. */
+int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *rest);
+int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
 int pxr_handle_status(request_rec *r, const pxr_call_t *call);
+
+/* fallback.c: asks the other policy servers about what is not ours. False where none of them has an
+ * answer that a node can use, or the request comes from one of us: then nothing was answered. */
+bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply);
+
+/* handler_api.c: reads and parses the body. NULL where the request has been answered, with *reply.
+ */
+pxr_json_doc_t *pxr_read_json(request_rec *r, int *reply);
+/* The meeting of this id, or that a further call of this id leads to. */
+bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found);
+
+/* info.c: the ways into a meeting; `host` may know the host PIN. Texts live as long as the view and
+ * the pool. */
+void pxr_fill_info(apr_pool_t *p, const pxr_workspace_t *w, const pxr_view_t *view, bool host,
+                   pxr_info_t *info);
 
 /* handler_api.c: a whole number in these bounds, of digits only. */
 bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out);
@@ -256,6 +338,22 @@ void pxr_history_stopping(int graceful);
 /* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
  * belongs to the request and has a NUL behind it. */
 int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
+
+/* outside.c: other servers that are asked while somebody waits for the answer. */
+void pxr_outside_child_init(void);
+/* So many requests of all processes may do that at once. */
+uint32_t pxr_outside_share(void);
+/* A place among them, -1 where all are taken: then the answer is the one that needs nobody. */
+int pxr_outside_enter(const pxr_call_t *call);
+void pxr_outside_leave(const pxr_call_t *call, int place);
+/* What a server is called in pxr_outside.h, by what it is asked for. */
+typedef enum { PXR_OUTSIDE_SESSION, PXR_OUTSIDE_POLICY } pxr_outside_t;
+const char *pxr_outside_name(apr_pool_t *p, pxr_outside_t what, const char *url);
+/* What came of it, for those who come after and, once a minute, for the log; `why` is NULL for a
+ * success. */
+void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what, const char *url,
+                      const char *why);
+void pxr_outside_fill(apr_pool_t *p, const pxr_call_t *call, pxr_outside_page_t *page);
 
 /* event_log.c: what PexipRCEventLog names, opened before children exist, in the pool of the
  * configuration. */
@@ -275,8 +373,14 @@ int pxr_reply_empty(request_rec *r, int status);
 /* The problem that a store status stands for. */
 int pxr_reply_status(request_rec *r, pxr_status_t status);
 
-/* pages.c: a page for people. `title` and `text` are plain text; `when` is 0 or a moment to show.
- */
+/* pages.c: pages for people. */
+
+/* A random word for style and script of one page; NULL where the system has none. */
+const char *pxr_page_nonce(request_rec *r);
+/* `body` and `head` are HTML, `head` may be "". `connects` lets its script ask us. */
+int pxr_reply_html(request_rec *r, int status, const char *nonce, const char *title,
+                   const char *head, const char *body, bool connects);
+/* `title` and `text` are plain text; `when` is 0 or a moment to show. */
 int pxr_reply_page(request_rec *r, int status, const char *title, const char *text,
                    pxr_time_t when);
 

@@ -44,6 +44,8 @@ static const char *title_of(int status)
     switch (status) {
     case HTTP_BAD_REQUEST:
         return "Bad Request";
+    case HTTP_UNAUTHORIZED:
+        return "Unauthorized";
     case HTTP_FORBIDDEN:
         return "Forbidden";
     case HTTP_NOT_FOUND:

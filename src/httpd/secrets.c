@@ -2,7 +2,7 @@
 
 #include <apr_strings.h>
 
-/* A file of two short lines, no more. */
+/* A file of one or two short lines, no more. */
 #define FILE_MAX 4096
 
 static char *take_line(char **text)
@@ -33,14 +33,16 @@ static int is_usable(const char *line)
     return line[0] != '\0';
 }
 
-const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **first,
-                               const char **second, int *too_open)
+const char *pxr_read_lines(apr_pool_t *p, const char *path, const char **lines, int count,
+                           int *too_open)
 {
     apr_file_t *file;
     apr_finfo_t info;
     apr_size_t len = FILE_MAX;
     char *text = apr_palloc(p, FILE_MAX + 1);
     char *rest = text;
+    const char *wrong = count == 1 ? "must have exactly one line, which is not empty"
+                                   : "must have exactly two lines, neither of them empty";
     char reason[120];
     apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, p);
 
@@ -62,11 +64,14 @@ const char *pxr_read_two_lines(apr_pool_t *p, const char *path, const char **fir
     }
     text[len] = '\0';
     *too_open = (info.protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_GWRITE)) != 0;
-    *first = take_line(&rest);
-    *second = take_line(&rest);
-    if (strlen(text) + 1 > len || !is_usable(*first) || !is_usable(*second) ||
-        rest[strspn(rest, "\r\n")] != '\0') {
-        return "must have exactly two lines, neither of them empty";
+    if (strlen(text) < len) {
+        return "must not contain NUL bytes";
     }
-    return NULL;
+    for (int i = 0; i < count; i++) {
+        lines[i] = take_line(&rest);
+        if (!is_usable(lines[i])) {
+            return wrong;
+        }
+    }
+    return rest[strspn(rest, "\r\n")] == '\0' ? NULL : wrong;
 }

@@ -3,6 +3,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "pxr_discussion.h"
 #include "pxr_time.h"
 
 static const char *read_url(apr_pool_t *p, const char *text, int allow_path, const char **out)
@@ -197,6 +198,59 @@ static const char *read_grace(apr_pool_t *p, const char *text, pxr_workspace_t *
     return NULL;
 }
 
+static const char *read_flag(const char *text, bool *out)
+{
+    *out = strcasecmp(text, "on") == 0;
+    return *out || strcasecmp(text, "off") == 0 ? NULL : "must be On or Off";
+}
+
+static const char *read_path(apr_pool_t *p, const char *text, const char **out)
+{
+    *out = ap_server_root_relative(p, text);
+    return *out != NULL ? NULL : "is a path that cannot be used";
+}
+
+static const char *read_callback(apr_pool_t *p, const char *text, pxr_workspace_t *out)
+{
+    const char *file;
+    const char *url = split(p, text, &file);
+
+    if (file[0] == '\0') {
+        return "must be the address of the companion app's endpoint and the path of its secret";
+    }
+    url = read_url(p, url, 1, &out->callback_url);
+    return url != NULL ? url : read_path(p, file, &out->callback_secret_file);
+}
+
+static const char *read_fallbacks(apr_pool_t *p, const char *text, pxr_workspace_t *out)
+{
+    pxr_fallback_t *all = apr_pcalloc(p, PXR_FALLBACKS_MAX * sizeof(*all));
+    char *state;
+    char *copy = apr_pstrdup(p, text);
+    size_t count = 0;
+
+    for (char *line = apr_strtok(copy, "\n", &state); line != NULL;
+         line = apr_strtok(NULL, "\n", &state)) {
+        const char *file;
+        const char *url = split(p, line, &file);
+        const char *why;
+        if (count == PXR_FALLBACKS_MAX) {
+            return "is one server too many";
+        }
+        why = read_url(p, url, 1, &all[count].url);
+        if (why == NULL && file[0] != '\0') {
+            why = read_path(p, file, &all[count].credentials_file);
+        }
+        if (why != NULL) {
+            return why;
+        }
+        count++;
+    }
+    out->fallbacks = all;
+    out->fallback_count = count;
+    return NULL;
+}
+
 const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *text,
                              pxr_workspace_t *out)
 {
@@ -211,8 +265,7 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
     case PXR_SET_JOIN_URL:
         return read_url(p, text, 1, &out->join_url);
     case PXR_SET_CREDENTIALS:
-        out->credentials_file = ap_server_root_relative(p, text);
-        return out->credentials_file != NULL ? NULL : "is a path that cannot be used";
+        return read_path(p, text, &out->credentials_file);
     case PXR_SET_BRANDING:
         return read_branding(text, out);
     case PXR_SET_MEETING_PATH:
@@ -225,8 +278,7 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
     case PXR_SET_LAYOUT:
         return read_layout(p, text, out);
     case PXR_SET_LOCKED:
-        out->answer.locked = strcasecmp(text, "on") == 0;
-        return out->answer.locked || strcasecmp(text, "off") == 0 ? NULL : "must be On or Off";
+        return read_flag(text, &out->answer.locked);
     case PXR_SET_PINS:
         return read_pins(p, text, out);
     case PXR_SET_NUMBER:
@@ -248,6 +300,25 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
         }
         out->event_body_max = (apr_size_t)number;
         return NULL;
+    case PXR_SET_REST_URL:
+        return read_url(p, text, 1, &out->rest_url);
+    case PXR_SET_REST_CREDENTIALS:
+        return read_path(p, text, &out->rest_credentials_file);
+    case PXR_SET_WEBHOOK_TOKEN:
+        return read_path(p, text, &out->webhook_token_file);
+    case PXR_SET_CONCURRENT:
+        return read_flag(text, &out->concurrent_calls);
+    case PXR_SET_ROOM_ALIAS:
+        return read_flag(text, &out->room_alias);
+    case PXR_SET_FALLBACK:
+        return read_fallbacks(p, text, out);
+    case PXR_SET_CALLBACK:
+        return read_callback(p, text, out);
+    case PXR_SET_CHAT:
+        return read_flag(text, &out->persistent_chat);
+    case PXR_SET_DISCUSSION:
+        out->discussion_name = text;
+        return pxr_discussion_check_name(text, &why) == PXR_OK ? NULL : why;
     case PXR_SETTINGS:
         break;
     }
@@ -267,5 +338,7 @@ void pxr_workspace_defaults(pxr_workspace_t *w)
     w->silence = PXR_SILENCE_DEFAULT;
     w->lifetime = PXR_LIFETIME_DEFAULT;
     w->event_body_max = PXR_EVENT_BODY_DEFAULT;
+    w->concurrent_calls = true;
+    w->discussion_name = "Conference Call Chat History - %Y-%m-%d %H:%M";
     w->number = PXR_WORKSPACE_UNKNOWN;
 }

@@ -95,7 +95,7 @@ static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
     return json;
 }
 
-static char *dump(json_t *json)
+char *pxr_json_dump(json_t *json)
 {
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
 
@@ -110,7 +110,7 @@ void pxr_json_text_free(char *text)
 
 char *pxr_json_write_meeting(const pxr_view_t *view, const char *join_url)
 {
-    return dump(meeting(view, join_url, true));
+    return pxr_json_dump(meeting(view, join_url, true));
 }
 
 struct pxr_json_list {
@@ -139,18 +139,78 @@ char *pxr_json_list_end(pxr_json_list_t *list, const char *next)
     json_object_set_new(json, "meetings", list->meetings);
     json_object_set_new(json, "next", pxr_json_text(next));
     free(list);
-    return dump(json);
+    return pxr_json_dump(json);
 }
 
 char *pxr_json_write_link(const char *url, bool host)
 {
-    return dump(json_pack("{s:s, s:s}", "url", url, "role", host ? "host" : "guest"));
+    return pxr_json_dump(json_pack("{s:s, s:s}", "url", url, "role", host ? "host" : "guest"));
+}
+
+char *pxr_json_write_info(const pxr_info_t *info)
+{
+    const struct {
+        const char *key;
+        const char *text;
+    } members[] = {
+        {"title", info->title},         {"address", info->address},
+        {"alias", info->alias},         {"numeric_alias", info->numeric_alias},
+        {"guest_pin", info->guest_pin}, {"host_pin", info->host_pin},
+        {"join_url", info->join_url},
+    };
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (members[i].text != NULL && members[i].text[0] != '\0') {
+            json_object_set_new(json, members[i].key, json_string(members[i].text));
+        }
+    }
+    return pxr_json_dump(json);
+}
+
+struct pxr_json_deliveries {
+    json_t *lines;
+};
+
+pxr_json_deliveries_t *pxr_json_deliveries_new(void)
+{
+    pxr_json_deliveries_t *list = malloc(sizeof(*list));
+
+    if (list != NULL) {
+        list->lines = json_array();
+    }
+    return list;
+}
+
+void pxr_json_deliveries_add(pxr_json_deliveries_t *list, const pxr_delivery_line_t *line)
+{
+    json_t *entry = json_object();
+
+    json_object_set_new(entry, "meeting", json_string(line->meeting));
+    json_object_set_new(entry, "kind", json_string(line->kind));
+    json_object_set_new(entry, "state", json_string(line->state));
+    json_object_set_new(entry, "reason", pxr_json_text(line->reason));
+    json_object_set_new(entry, "http_status",
+                        line->http_status != 0 ? json_integer(line->http_status) : json_null());
+    json_object_set_new(entry, "attempts", json_integer(line->attempts));
+    json_object_set_new(entry, "next_try_at", pxr_json_time(line->next_try_at));
+    json_object_set_new(entry, "changed_at", pxr_json_time(line->changed_at));
+    json_array_append_new(list->lines, entry);
+}
+
+char *pxr_json_deliveries_end(pxr_json_deliveries_t *list)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "deliveries", list->lines);
+    free(list);
+    return pxr_json_dump(json);
 }
 
 char *pxr_json_write_problem(int status, const char *title, const char *detail)
 {
-    return dump(json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title, "status",
-                          status, "detail", detail));
+    return pxr_json_dump(json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title,
+                                   "status", status, "detail", detail));
 }
 
 static void set_fill(json_t *json, const char *name, const pxr_fill_t *fill)
@@ -199,6 +259,68 @@ static json_t *database_status(const pxr_database_page_t *page)
     return json;
 }
 
+static json_t *server_status(const pxr_outside_server_t *server)
+{
+    const pxr_target_t *target = &server->target;
+    json_t *json = json_object();
+
+    json_object_set_new(json, "url", json_string(server->url));
+    json_object_set_new(json, "state",
+                        json_string(target->open            ? "resting"
+                                    : target->failures != 0 ? "failing"
+                                    : target->asked == 0    ? "not asked yet"
+                                                            : "ok"));
+    json_object_set_new(json, "asked", json_integer((json_int_t)target->asked));
+    json_object_set_new(json, "failed", json_integer((json_int_t)target->failed));
+    json_object_set_new(json, "spared", json_integer((json_int_t)target->spared));
+    json_object_set_new(json, "answered_at", pxr_json_time(target->answered_at));
+    json_object_set_new(json, "failed_at", pxr_json_time(target->failed_at));
+    if (target->why[0] != '\0') {
+        json_object_set_new(json, "error", json_string(target->why));
+    }
+    return json;
+}
+
+static json_t *chat_status(const pxr_chat_page_t *page)
+{
+    const pxr_chat_health_t *health = &page->health;
+    json_t *json = json_object();
+
+    json_object_set_new(json, "state",
+                        json_string(!page->posts           ? "none"
+                                    : page->paused         ? "paused"
+                                    : health->failing != 0 ? "failing"
+                                    : health->ok_at == 0   ? "not asked yet"
+                                                           : "ok"));
+    json_object_set_new(json, "delivers_here", json_boolean(page->delivers));
+    json_object_set_new(json, "ok_at", pxr_json_time(health->ok_at));
+    json_object_set_new(json, "failed_at", pxr_json_time(health->failed_at));
+    if (page->paused) {
+        json_object_set_new(json, "paused_until", pxr_json_time(health->paused_until));
+    }
+    if (health->failing != 0) {
+        json_object_set_new(json, "error", json_string(health->why));
+        json_object_set_new(json, "http_status", json_integer(health->http));
+    }
+    json_object_set_new(json, "waiting", json_integer((json_int_t)page->waiting));
+    json_object_set_new(json, "failed", json_integer((json_int_t)page->failed));
+    return json;
+}
+
+static json_t *outside_status(const pxr_outside_page_t *page)
+{
+    json_t *json = json_object();
+    json_t *list = json_array();
+
+    json_object_set_new(json, "workers", json_integer(page->workers));
+    json_object_set_new(json, "sessions", server_status(&page->sessions));
+    for (size_t i = 0; i < page->fallback_count; i++) {
+        json_array_append_new(list, server_status(&page->fallbacks[i]));
+    }
+    json_object_set_new(json, "fallbacks", list);
+    return json;
+}
+
 char *pxr_json_write_status(const pxr_status_page_t *page)
 {
     json_t *json = json_object();
@@ -226,6 +348,8 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
     json_object_set_new(meetings, "present", json_integer(page->numbers.present));
     json_object_set_new(json, "meetings", meetings);
     json_object_set_new(json, "database", database_status(page->database));
+    json_object_set_new(json, "outside", outside_status(page->outside));
+    json_object_set_new(json, "rocketchat", chat_status(page->chat));
     for (size_t i = 0; i < page->node_count; i++) {
         json_array_append_new(list, node_status(&page->nodes[i]));
     }
@@ -246,5 +370,5 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
     json_object_set_new(json, "tables", tables);
     json_object_set_new(json, "repairs", json_integer((json_int_t)page->health.repairs));
     json_object_set_new(json, "resets", json_integer((json_int_t)page->health.resets));
-    return dump(json);
+    return pxr_json_dump(json);
 }

@@ -20,7 +20,7 @@ void pxr_word_wait(_Atomic(uint32_t) *word, uint32_t seen, int64_t wait)
     }
 }
 
-static void wake(_Atomic(uint32_t) *word)
+void pxr_word_wake(_Atomic(uint32_t) *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
@@ -34,7 +34,7 @@ static bool has_reached(uint32_t now, uint32_t wanted)
 void pxr_store_ring(const pxr_store_t *store)
 {
     atomic_fetch_add(&store->segment->bell, 1);
-    wake(&store->segment->bell);
+    pxr_word_wake(&store->segment->bell);
 }
 
 void pxr_store_listen(const pxr_store_t *store, uint32_t *heard, int64_t wait)
@@ -45,7 +45,7 @@ void pxr_store_listen(const pxr_store_t *store, uint32_t *heard, int64_t wait)
 
 void pxr_store_wake(const pxr_store_t *store)
 {
-    wake(&store->segment->rounds_done);
+    pxr_word_wake(&store->segment->rounds_done);
 }
 
 void pxr_store_round_begins(const pxr_store_t *store)
@@ -73,7 +73,7 @@ void pxr_store_round_ends(const pxr_store_t *store, bool pulled)
     }
     atomic_store(&s->rounds_done, round);
     atomic_store(&s->round_began, 0);
-    wake(&s->rounds_done);
+    pxr_word_wake(&s->rounds_done);
 }
 
 /* Of this process, which is about to exit. */
@@ -82,7 +82,7 @@ static _Atomic(bool) waiting_is_over;
 void pxr_store_stop_waiting(const pxr_store_t *store)
 {
     atomic_store(&waiting_is_over, true);
-    wake(&store->segment->rounds_done);
+    pxr_word_wake(&store->segment->rounds_done);
 }
 
 bool pxr_waiting_is_over(void)

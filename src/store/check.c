@@ -95,8 +95,8 @@ static void check_free_lists(check_t *c)
 static void check_name(check_t *c, uint32_t link, bool linked)
 {
     const pxr_name_t *name = pxr_name(c->store, link);
-    uint32_t found = pxr_name_find(c->store, name->workspace, name->kind == PXR_NAME_JOIN,
-                                   name->text, name->len);
+    uint32_t found =
+        pxr_name_find(c->store, name->workspace, pxr_name_space(name->kind), name->text, name->len);
 
     if (linked != (found == link) || name->state != (linked ? NAME_LINKED : NAME_UNLINKED)) {
         complain(c, "name is not where the index should lead", link);
@@ -107,6 +107,13 @@ static bool is_named(const pxr_slot_t *slot)
 {
     return slot->state == SLOT_TAKEN || slot->state == SLOT_PENDING ||
            slot->state == SLOT_WITHDRAWN || slot->state == SLOT_PROVISIONAL;
+}
+
+/* Where nobody can join any more the room may have another meeting. */
+static bool is_released(const pxr_slot_t *slot, const pxr_name_t *name)
+{
+    return (name->kind == PXR_NAME_ROOM || name->kind == PXR_NAME_CALLED) &&
+           (slot->life.closed || slot->life.state == PXR_MEETING_ENDED);
 }
 
 static void check_names_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot)
@@ -122,7 +129,7 @@ static void check_names_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slo
         if (named && (name->slot != slot_link || name->generation != slot->generation)) {
             complain(c, "name leads to another meeting", link);
         }
-        check_name(c, link, named);
+        check_name(c, link, named && !is_released(slot, name));
         link = name->sibling;
     }
 }

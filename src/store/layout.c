@@ -11,13 +11,13 @@ _Static_assert(sizeof(pxr_root_t) % 4 == 0, "the log copies words");
 /* Blocks per meeting: answer and service tag of a typical meeting take three, its details one. A
  * site whose titles are long needs more, and is told that the table is full. */
 #define BLOCKS_PER_SLOT 6
-#define NAMES_PER_SLOT 4
+#define NAMES_PER_SLOT 6
 #define SHARES_PER_SLOT 2
 
 typedef struct {
     uint32_t slots, names, blocks, legs, shares, name_buckets, leg_buckets;
-    uint64_t due_at, slot_stamps_at, share_stamps_at, leg_stamps_at, name_buckets_at, slots_at,
-        names_at, blocks_at, leg_buckets_at, legs_at, shares_at, publishers_at, bytes;
+    uint64_t due_at, tell_at, slot_stamps_at, share_stamps_at, leg_stamps_at, name_buckets_at,
+        slots_at, names_at, blocks_at, leg_buckets_at, legs_at, shares_at, publishers_at, bytes;
 } geometry_t;
 
 static uint32_t power_of_two(uint64_t least)
@@ -55,6 +55,7 @@ static bool measure(const pxr_store_sizes_t *sizes, geometry_t *g)
     g->name_buckets = power_of_two((uint64_t)g->slots * 3);
     g->leg_buckets = power_of_two((uint64_t)g->legs * 2);
     g->due_at = place(&at, g->slots, sizeof(int64_t));
+    g->tell_at = place(&at, g->slots, sizeof(int64_t));
     g->slot_stamps_at = place(&at, g->slots, sizeof(pxr_stamp_t));
     g->share_stamps_at = place(&at, g->shares, sizeof(pxr_stamp_t));
     g->leg_stamps_at = place(&at, g->legs, sizeof(pxr_stamp_t));
@@ -90,6 +91,7 @@ static void clear_slots(const pxr_store_t *store, pxr_root_t *root)
         slot->generation = generation;
         slot->next = i < count ? i + 1 : 0;
         pxr_due(store)[i - 1] = PXR_TIME_NEVER;
+        pxr_tell(store)[i - 1] = PXR_TIME_NEVER;
     }
     root->free_slots = 1;
     root->slots_free = count;
@@ -128,6 +130,8 @@ void pxr_layout_clear(const pxr_store_t *store)
     for (uint32_t i = 1; i <= s->legs; i++) {
         pxr_leg_stamp(store, i)->saved = pxr_leg_stamp(store, i)->version;
     }
+    s->invite_first = 0;
+    s->invite_count = 0;
     /* The keeper fills it again. */
     s->mark = (pxr_keep_mark_t){.emptied = s->mark.emptied + 1};
     s->root = root;
@@ -146,6 +150,16 @@ static bool make_mutex(pthread_mutex_t *mutex)
            pthread_mutex_init(mutex, &attributes) == 0;
     pthread_mutexattr_destroy(&attributes);
     return made;
+}
+
+static bool make_mutexes(pthread_mutex_t *mutexes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!make_mutex(&mutexes[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* As long as this memory lives it is one of the machines that share a database. */
@@ -185,6 +199,7 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
     s->name_buckets = g.name_buckets;
     s->leg_buckets = g.leg_buckets;
     s->due_at = g.due_at;
+    s->tell_at = g.tell_at;
     s->slot_stamps_at = g.slot_stamps_at;
     s->share_stamps_at = g.share_stamps_at;
     s->leg_stamps_at = g.leg_stamps_at;
@@ -200,10 +215,8 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
     if (!make_mutex(&s->lock) || !make_mutex(&s->leader)) {
         return PXR_BROKEN;
     }
-    for (int i = 0; i < PXR_READERS; i++) {
-        if (!make_mutex(&s->readers[i])) {
-            return PXR_BROKEN;
-        }
+    if (!make_mutexes(s->readers, PXR_READERS) || !make_mutexes(s->outside, PXR_OUTSIDE_PLACES)) {
+        return PXR_BROKEN;
     }
     __atomic_store_n(&s->magic, PXR_MAGIC, __ATOMIC_RELEASE);
     return PXR_OK;
@@ -219,7 +232,7 @@ pxr_status_t pxr_store_open(pxr_store_t *store, void *memory, uint64_t bytes)
         s->names != g.names || s->blocks != g.blocks || s->legs != g.legs ||
         s->shares != g.shares || s->publishers != PXR_PUBLISHERS_MAX ||
         s->name_buckets != g.name_buckets || s->leg_buckets != g.leg_buckets ||
-        s->due_at != g.due_at || s->slot_stamps_at != g.slot_stamps_at ||
+        s->due_at != g.due_at || s->tell_at != g.tell_at || s->slot_stamps_at != g.slot_stamps_at ||
         s->share_stamps_at != g.share_stamps_at || s->leg_stamps_at != g.leg_stamps_at ||
         s->name_buckets_at != g.name_buckets_at || s->slots_at != g.slots_at ||
         s->names_at != g.names_at || s->blocks_at != g.blocks_at ||

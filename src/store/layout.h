@@ -5,13 +5,15 @@
 #include <stdatomic.h>
 
 #include "pxr_keep.h"
+#include "pxr_outside.h"
 #include "pxr_store.h"
+#include "pxr_tell.h"
 
 /*
  * The memory, in this order, each table at an offset that is kept in the segment's head:
  *
- *   segment | due | stamps of meetings, shares and legs | name buckets | meetings | names | blocks
- * | leg buckets | legs | shares | publishers
+ *   segment | due | tell | stamps of meetings, shares and legs | name buckets | meetings | names |
+ * blocks | leg buckets | legs | shares | publishers
  *
  * Everything refers to everything by number. In links the number is one higher, so that 0 means
  * none and zeroed memory is empty. No pointer is stored.
@@ -23,7 +25,7 @@
  */
 
 #define PXR_MAGIC UINT64_C(0x5058523153544f52)
-#define PXR_LAYOUT 3
+#define PXR_LAYOUT 4
 
 #define PXR_BLOCK_DATA 252
 #define PXR_LOG_BYTES 8192
@@ -66,14 +68,16 @@ typedef struct {
     uint32_t sent;    /* a pending one: it may have been written */
     uint32_t outcome; /* word: pxr_status_t that the one who waits is told */
     uint32_t swept;   /* the era up to which legs that are over have been marked as changed */
-    uint32_t reserved;
-    uint64_t room; /* frozen: hash of the room id */
+    uint32_t single;  /* frozen: its room has one meeting only */
+    uint64_t room;    /* frozen: hash of the room id */
+    pxr_told_t told;
     pxr_time_t queued_at;
     int64_t join_saved;              /* keeper only: what of last_join the database knows */
     int64_t join_copied;             /* keeper only: and will know when it has the copy */
     _Atomic(int64_t) last_join;      /* by pxr_store_note_join() */
     char id[PXR_MEETING_ID_MAX + 1]; /* frozen */
     char join_key[PXR_KEY_MAX + 1];  /* frozen */
+    char host_key[PXR_KEY_MAX + 1];  /* frozen */
     char number[PXR_ALIAS_MAX + 1];  /* frozen */
     char host_pin[PXR_PIN_MAX + 1];  /* frozen */
     char guest_pin[PXR_PIN_MAX + 1]; /* frozen */
@@ -81,6 +85,13 @@ typedef struct {
 } pxr_slot_t;
 
 typedef enum { NAME_FREE, NAME_LINKED, NAME_UNLINKED } pxr_name_state_t;
+
+/* Names of different spaces have nothing to do with each other. */
+typedef enum {
+    PXR_SPACE_DIAL, /* what a node may ask for; its case is forgiven */
+    PXR_SPACE_JOIN,
+    PXR_SPACE_ROOM,
+} pxr_space_t;
 
 typedef struct {
     uint32_t next;                /* word: in its bucket */
@@ -130,6 +141,13 @@ typedef struct {
     pxr_publisher_t publisher; /* source 0: free */
 } pxr_publisher_slot_t;
 
+/* Somebody who is to be added to the chat beside a meeting. */
+typedef struct {
+    uint32_t slot;
+    uint32_t generation;
+    char user[PXR_USER_ID_MAX + 4];
+} pxr_invite_slot_t;
+
 typedef struct {
     uint32_t head;
     uint32_t tail;
@@ -177,6 +195,26 @@ typedef struct {
     uint32_t reserved_word;
 } pxr_keep_mark_t;
 
+/* A server that requests ask (targets.c). Words, which nobody locks. */
+typedef struct {
+    _Atomic(uint64_t) name; /* hash of its address; 0: free */
+    _Atomic(uint32_t) failures;
+    _Atomic(int64_t) open_until; /* by the steady clock */
+    _Atomic(int64_t) used_at;    /* by the steady clock */
+    _Atomic(int64_t) told_at;    /* by the steady clock */
+    _Atomic(uint64_t) asked;
+    _Atomic(uint64_t) failed;
+    _Atomic(uint64_t) spared;
+    _Atomic(int64_t) answered_at;
+    _Atomic(int64_t) failed_at;
+    char why[PXR_WHY_MAX + 1]; /* for people: two that write at once may mix it */
+} pxr_target_slot_t;
+
+/* What was said of a session (sessions.c): the last word is a checksum of the others, because
+ * nobody locks and a writer may die. */
+#define PXR_SESSION_WORDS (5 + (PXR_PEXIP_TEXT_MAX + 1 + 7) / 8)
+typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
+
 struct pxr_segment {
     uint64_t magic;
     uint32_t layout;
@@ -186,13 +224,14 @@ struct pxr_segment {
     pxr_hash_key_t key;
     uint32_t slots, names, blocks, legs, shares, publishers;
     uint32_t name_buckets, leg_buckets; /* powers of two */
-    uint64_t due_at, slot_stamps_at, share_stamps_at, leg_stamps_at, name_buckets_at, slots_at,
-        names_at, blocks_at, leg_buckets_at, legs_at, shares_at, publishers_at;
+    uint64_t due_at, tell_at, slot_stamps_at, share_stamps_at, leg_stamps_at, name_buckets_at,
+        slots_at, names_at, blocks_at, leg_buckets_at, legs_at, shares_at, publishers_at;
     char machine[PXR_MACHINE_LEN + 1];
 
     _Alignas(64) pthread_mutex_t lock;
     pthread_mutex_t leader;
     pthread_mutex_t readers[PXR_READERS];
+    pthread_mutex_t outside[PXR_OUTSIDE_PLACES];
     _Atomic(int32_t) leader_pid;
     _Atomic(int64_t) ticked_at;
     _Atomic(int64_t) told_at[PXR_TOPICS];
@@ -204,12 +243,20 @@ struct pxr_segment {
     _Atomic(uint32_t) rounds_done;
     _Atomic(uint32_t) pulls_done; /* the last round that read all there was */
     _Atomic(int64_t) round_began; /* by the steady clock, 0: none is under way */
+    _Atomic(uint32_t) tells;      /* something was told */
+    uint32_t reserved;
+    _Atomic(int64_t) deliver_until; /* by the steady clock: this machine delivers */
     pxr_keep_mark_t mark;
     pxr_keep_health_t keep_health; /* keeper only, read by anybody: for people */
 
     pxr_root_t root;
     pxr_log_t log;
+    pxr_chat_health_t chats[PXR_WORKSPACES_MAX];
+    uint32_t invite_first, invite_count;
+    pxr_invite_slot_t invites[PXR_INVITES];
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
+    pxr_target_slot_t targets[PXR_TARGETS_MAX];
+    pxr_session_slot_t sessions[PXR_SESSIONS_MAX];
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
     _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];
@@ -218,6 +265,12 @@ struct pxr_segment {
 static inline int64_t *pxr_due(const pxr_store_t *s)
 {
     return (int64_t *)(void *)(s->base + s->segment->due_at);
+}
+
+/* When somebody has to look what is to be told of a meeting (tell.c). */
+static inline int64_t *pxr_tell(const pxr_store_t *s)
+{
+    return (int64_t *)(void *)(s->base + s->segment->tell_at);
 }
 
 static inline pxr_stamp_t *pxr_slot_stamp(const pxr_store_t *s, uint32_t link)
@@ -296,8 +349,8 @@ static inline uint32_t pxr_blocks_for(size_t len)
 bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out);
 
 /* The 32 bits that the name index uses. `join` keys are a space of their own. */
-uint32_t pxr_name_hash(const pxr_store_t *store, uint32_t workspace, bool join, const char *text,
-                       size_t len);
+uint32_t pxr_name_hash(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
+                       const char *text, size_t len);
 
 /* Whether changes are to be written to a database. */
 static inline bool pxr_is_kept(const pxr_store_t *store)

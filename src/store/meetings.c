@@ -39,13 +39,25 @@ pxr_status_t pxr_slot_fill_details(const pxr_store_t *store, uint32_t link,
     return status;
 }
 
+uint64_t pxr_room_of(const pxr_details_t *details)
+{
+    return details->len[PXR_ROOM_ID] > 0 ? pxr_hash_text(details->text[PXR_ROOM_ID]) : 0;
+}
+
+/* What is longer than any alias cannot lead anywhere. */
+static bool is_dialable(const pxr_details_t *details, pxr_detail_t which)
+{
+    return details->len[which] > 0 && details->len[which] <= PXR_ALIAS_MAX;
+}
+
 /* The first candidate that nothing in the workspace is named after, or NULL. */
 static const char *free_number(const pxr_store_t *store, uint32_t workspace,
                                const pxr_new_meeting_t *in)
 {
     for (size_t i = 0; i < in->number_count; i++) {
         if (strcmp(in->numbers[i], in->id) != 0 &&
-            pxr_name_find(store, workspace, false, in->numbers[i], strlen(in->numbers[i])) == 0) {
+            pxr_name_find(store, workspace, PXR_SPACE_DIAL, in->numbers[i],
+                          strlen(in->numbers[i])) == 0) {
             return in->numbers[i];
         }
     }
@@ -67,9 +79,14 @@ static void fill_slot(pxr_tx_t *tx, uint32_t workspace, const pxr_arrival_t *in,
     fresh.answer_len = (uint32_t)m->answer_len;
     fresh.tag_len = (uint32_t)tag_len;
     fresh.details_len = (uint32_t)in->packed_len;
-    fresh.room = m->details.len[PXR_ROOM_ID] > 0 ? pxr_hash_text(m->details.text[PXR_ROOM_ID]) : 0;
+    fresh.room = pxr_room_of(&m->details);
+    fresh.single = m->single;
+    fresh.told = m->told;
     memcpy(fresh.id, m->id, strlen(m->id) + 1);
     memcpy(fresh.join_key, m->join_key, strlen(m->join_key) + 1);
+    if (m->host_key != NULL) {
+        memcpy(fresh.host_key, m->host_key, strlen(m->host_key) + 1);
+    }
     memcpy(fresh.host_pin, m->host_pin, strlen(m->host_pin) + 1);
     memcpy(fresh.guest_pin, m->guest_pin, strlen(m->guest_pin) + 1);
     if (in->number != NULL) {
@@ -110,6 +127,7 @@ static void place_slot(pxr_tx_t *tx, const pxr_arrival_t *in, uint32_t link, pxr
     }
     pxr_tx_put(tx, &pxr_due(tx->store)[link - 1], &due, sizeof(due));
     pxr_tx_put_word(tx, &slot->state, in->state);
+    pxr_slot_tell(tx, link);
 }
 
 pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace, const pxr_arrival_t *in,
@@ -126,7 +144,7 @@ pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace, const p
 
     pxr_tx_begin(&tx, store);
     if ((!ended && tx.root.active >= store->segment->sizes.meetings) || tx.root.slots_free == 0 ||
-        tx.root.names_free < 3 || tx.root.blocks_free < wanted) {
+        tx.root.names_free < 3 + pxr_room_names(in) || tx.root.blocks_free < wanted) {
         return PXR_FULL;
     }
     *link = tx.root.free_slots;
@@ -141,6 +159,7 @@ pxr_status_t pxr_slot_take(const pxr_store_t *store, uint32_t workspace, const p
     if (in->number != NULL && !in->unlisted) {
         pxr_name_add(&tx, &names, *link, PXR_NAME_NUMBER, in->number);
     }
+    pxr_slot_name_room(&tx, &names, *link, in);
     slot->names = names;
     place_slot(&tx, in, *link, slot);
     if (in->from_database) {
@@ -169,7 +188,7 @@ static pxr_status_t find_existing(const pxr_store_t *store, uint32_t known,
 {
     const pxr_name_t *name = pxr_name(store, known);
 
-    if (name->kind != PXR_NAME_ID) {
+    if (name->kind != PXR_NAME_ID && name->kind != PXR_NAME_CALL) {
         return PXR_TAKEN;
     }
     ref->slot = name->slot;
@@ -196,7 +215,7 @@ static pxr_status_t create_locked(const pxr_store_t *store, uint32_t workspace, 
                                   pxr_ref_t *ref, bool *created)
 {
     const char *id = in->meeting->id;
-    uint32_t known = pxr_name_find(store, workspace, false, id, strlen(id));
+    uint32_t known = pxr_name_find(store, workspace, PXR_SPACE_DIAL, id, strlen(id));
     uint32_t link = 0;
     pxr_status_t status;
 
@@ -206,6 +225,10 @@ static pxr_status_t create_locked(const pxr_store_t *store, uint32_t workspace, 
         if (status != PXR_BUSY) {
             return status;
         }
+    }
+    status = pxr_slot_of_room(store, workspace, in, ref);
+    if (status != PXR_MISSING) {
+        return status;
     }
     if (in->meeting->number_count > 0 &&
         (in->number = free_number(store, workspace, in->meeting)) == NULL) {
@@ -222,6 +245,7 @@ pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
                               const pxr_new_meeting_t *in, pxr_ref_t *ref, bool *created)
 {
     size_t tag_len = strlen(in->service_tag);
+    char room[PXR_ROOM_KEY_LEN + 1];
     char *memory = malloc(PXR_DETAILS_MAX + in->answer_len + tag_len);
     char *texts = memory + PXR_DETAILS_MAX;
     pxr_arrival_t arrival = {.meeting = in,
@@ -235,6 +259,13 @@ pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
     }
     memcpy(texts, in->answer, in->answer_len);
     memcpy(texts + in->answer_len, in->service_tag, tag_len);
+    if (in->single) {
+        pxr_room_key(pxr_room_of(&in->details), room);
+        arrival.room = room;
+        arrival.called = in->called && is_dialable(&in->details, PXR_ROOM_NAME)
+                             ? in->details.text[PXR_ROOM_NAME]
+                             : NULL;
+    }
     arrival.packed_len = pxr_details_pack(&in->details, memory, PXR_DETAILS_MAX);
     if (arrival.packed_len == 0) {
         status = PXR_TOO_LONG;
@@ -299,12 +330,21 @@ static void touch_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life)
     }
 }
 
+static bool is_over(const pxr_meeting_t *life)
+{
+    return life->closed || life->state == PXR_MEETING_ENDED;
+}
+
 void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, pxr_time_t now)
 {
     pxr_slot_t *slot = pxr_slot(tx->store, link);
     int64_t due = pxr_meeting_due(life, 0);
 
     touch_life(tx, link, life);
+    if (slot->single && is_over(life) && !is_over(&slot->life)) {
+        pxr_slot_release_room(tx, slot);
+    }
+    pxr_slot_tell(tx, link);
     pxr_tx_put(tx, &slot->life, life, sizeof(*life));
     if (life->state == PXR_MEETING_ENDED && slot->life.state != PXR_MEETING_ENDED) {
         due = PXR_TIME_NEVER;
@@ -389,6 +429,9 @@ static pxr_status_t read_locked(const pxr_store_t *store, uint32_t link, pxr_vie
     view->life = slot->life;
     memcpy(view->id, slot->id, sizeof(view->id));
     memcpy(view->join_key, slot->join_key, sizeof(view->join_key));
+    memcpy(view->host_key, slot->host_key, sizeof(view->host_key));
+    pxr_slot_calls(store, slot, view->calls, view->called);
+    view->told = slot->told;
     memcpy(view->host_pin, slot->host_pin, sizeof(view->host_pin));
     memcpy(view->guest_pin, slot->guest_pin, sizeof(view->guest_pin));
     memcpy(view->number, slot->number, sizeof(view->number));

@@ -93,9 +93,13 @@ static pxr_status_t merge_known(const pxr_store_t *store, uint32_t link,
     }
     tx.quiet = true;
     merge_life(&life, &in->life, now);
+    pxr_slot_merge_told(&tx, link, in->told);
     pxr_slot_put_life(&tx, link, &life, now);
     status = pxr_tx_commit(&tx);
     raise_last_join(slot, in->last_join);
+    if (status == PXR_OK && in->calls[0] != '\0') {
+        status = pxr_slot_merge_calls(store, link, in->calls);
+    }
     return status == PXR_OK ? pxr_slot_fill_details(store, link, &in->details, true) : status;
 }
 
@@ -107,16 +111,25 @@ static bool make_arrival(const pxr_meeting_record_t *in, pxr_new_meeting_t *meet
     tag[in->tag_len] = '\0';
     *meeting = (pxr_new_meeting_t){.id = in->id,
                                    .join_key = in->join_key,
+                                   .host_key = in->host_key,
                                    .host_pin = in->host_pin,
                                    .guest_pin = in->guest_pin,
                                    .answer = in->answer,
                                    .answer_len = in->answer_len,
                                    .service_tag = tag,
                                    .breakouts = in->breakouts,
+                                   .single = in->single,
                                    .life = in->life,
                                    .details = in->details};
+    pxr_told_parse(in->told, &meeting->told);
     arrival->meeting = meeting;
     arrival->number = in->number[0] != '\0' ? in->number : NULL;
+    arrival->calls = in->calls;
+    if (in->single && in->room_key[0] != '\0' && !in->life.closed &&
+        in->life.state != PXR_MEETING_ENDED) {
+        arrival->room = in->room_key;
+        arrival->called = in->called[0] != '\0' ? in->called : NULL;
+    }
     arrival->packed = packed;
     arrival->packed_len = pxr_details_pack(&in->details, packed, PXR_DETAILS_MAX);
     arrival->state = SLOT_TAKEN;
@@ -159,17 +172,20 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     pxr_meeting_t life = in->life;
     const char *texts = arrival->texts;
     size_t texts_len = in->answer_len + in->tag_len;
-    uint64_t room =
-        in->details.len[PXR_ROOM_ID] > 0 ? pxr_hash_text(in->details.text[PXR_ROOM_ID]) : 0;
+    uint64_t room = pxr_room_of(&in->details);
     pxr_tx_t tx;
 
     pxr_tx_begin(&tx, store);
-    if (tx.root.active >= store->segment->sizes.meetings || tx.root.names_free < 2 ||
+    if (tx.root.active >= store->segment->sizes.meetings ||
+        tx.root.names_free < 2 + pxr_room_names(arrival) ||
         tx.root.blocks_free < pxr_blocks_for(texts_len) + pxr_blocks_for(arrival->packed_len)) {
         return PXR_FULL;
     }
     /* Nobody looks at these before the state says that it is a meeting. */
     memcpy(slot->join_key, in->join_key, sizeof(slot->join_key));
+    memcpy(slot->host_key, in->host_key, sizeof(slot->host_key));
+    slot->single = in->single;
+    slot->told = arrival->meeting->told;
     memcpy(slot->number, in->number, sizeof(slot->number));
     memcpy(slot->host_pin, in->host_pin, sizeof(slot->host_pin));
     memcpy(slot->guest_pin, in->guest_pin, sizeof(slot->guest_pin));
@@ -184,6 +200,7 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     if (arrival->number != NULL && !arrival->unlisted) {
         pxr_name_add(&tx, &names, link, PXR_NAME_NUMBER, arrival->number);
     }
+    pxr_slot_name_room(&tx, &names, link, arrival);
     pxr_tx_put_word(&tx, &slot->names, names);
     life.state = slot->life.state;
     life.started_at = slot->life.started_at;
@@ -209,20 +226,21 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
 
 static bool is_named(const pxr_store_t *store, uint32_t workspace, const char *text)
 {
-    return pxr_name_find(store, workspace, false, text, strlen(text)) != 0;
+    return pxr_name_find(store, workspace, PXR_SPACE_DIAL, text, strlen(text)) != 0;
 }
 
-/* A creation that waits for the database cannot have a name that somebody has there. */
-static void make_way(const pxr_store_t *store, uint32_t workspace, const char *text, pxr_time_t now)
+/* A creation that waits for the database cannot have a name that somebody has there; it is told
+ * `outcome`. Its own id is looked at elsewhere. */
+static void make_way(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
+                     const char *text, pxr_status_t outcome, pxr_time_t now)
 {
-    uint32_t name = pxr_name_find(store, workspace, false, text, strlen(text));
-    uint32_t link = name != 0 && pxr_name(store, name)->kind == PXR_NAME_NUMBER
-                        ? pxr_name(store, name)->slot
-                        : 0;
+    uint32_t name = pxr_name_find(store, workspace, space, text, strlen(text));
+    uint32_t link =
+        name != 0 && pxr_name(store, name)->kind != PXR_NAME_ID ? pxr_name(store, name)->slot : 0;
     uint32_t state = link != 0 ? pxr_slot(store, link)->state : (uint32_t)SLOT_FREE;
 
     if (state == SLOT_PENDING || state == SLOT_WITHDRAWN) {
-        pxr_slot_dissolve(store, link, PXR_INVALID, now);
+        pxr_slot_dissolve(store, link, outcome, now);
     }
 }
 
@@ -241,8 +259,11 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
                    : PXR_OK;
     }
     if (!same) {
-        make_way(store, workspace, in->id, now);
-        make_way(store, workspace, in->number, now);
+        make_way(store, workspace, PXR_SPACE_DIAL, in->id, PXR_INVALID, now);
+        make_way(store, workspace, PXR_SPACE_DIAL, in->number, PXR_INVALID, now);
+        if (arrival->room != NULL) {
+            make_way(store, workspace, PXR_SPACE_ROOM, arrival->room, PXR_EXISTS, now);
+        }
     }
     /* The database lets go of a number a little earlier than we do: until then it is not dialled
      * here. */

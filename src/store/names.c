@@ -5,17 +5,17 @@
 
 #include "pxr_text.h"
 
-uint32_t pxr_name_hash(const pxr_store_t *store, uint32_t workspace, bool join, const char *text,
-                       size_t len)
+uint32_t pxr_name_hash(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
+                       const char *text, size_t len)
 {
     char key[PXR_ALIAS_MAX + 8];
     size_t used = 0;
 
     memcpy(key, &workspace, sizeof(workspace));
     used += sizeof(workspace);
-    key[used++] = join ? 1 : 0;
+    key[used++] = (char)space;
     for (size_t i = 0; i < len && used < sizeof(key); i++) {
-        key[used++] = join ? text[i] : pxr_lower(text[i]);
+        key[used++] = space == PXR_SPACE_DIAL ? pxr_lower(text[i]) : text[i];
     }
     return (uint32_t)pxr_hash(&store->segment->key, key, used);
 }
@@ -30,21 +30,29 @@ static bool is_name(const pxr_store_t *store, uint32_t link)
     return link != 0 && link <= store->segment->names;
 }
 
-static bool is_of(const pxr_name_t *name, uint32_t hash, uint32_t workspace, bool join, size_t len)
+pxr_space_t pxr_name_space(uint32_t kind)
 {
-    return name->hash == hash && name->workspace == workspace && name->len == len &&
-           (name->kind == PXR_NAME_JOIN) == join;
+    return kind == PXR_NAME_JOIN   ? PXR_SPACE_JOIN
+           : kind == PXR_NAME_ROOM ? PXR_SPACE_ROOM
+                                   : PXR_SPACE_DIAL;
 }
 
-uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, bool join, const char *text,
-                       size_t len)
+static bool is_of(const pxr_name_t *name, uint32_t hash, uint32_t workspace, pxr_space_t space,
+                  size_t len)
 {
-    uint32_t hash = pxr_name_hash(store, workspace, join, text, len);
+    return name->hash == hash && name->workspace == workspace && name->len == len &&
+           pxr_name_space(name->kind) == space;
+}
+
+uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
+                       const char *text, size_t len)
+{
+    uint32_t hash = pxr_name_hash(store, workspace, space, text, len);
     uint32_t link = pxr_word(bucket_of(store, hash));
 
     for (uint32_t steps = 0; is_name(store, link) && steps < store->segment->names; steps++) {
         const pxr_name_t *name = pxr_name(store, link);
-        if (is_of(name, hash, workspace, join, len) && memcmp(name->text, text, len) == 0) {
+        if (is_of(name, hash, workspace, space, len) && memcmp(name->text, text, len) == 0) {
             return link;
         }
         link = pxr_word(&name->next);
@@ -57,14 +65,14 @@ uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, bool join, 
 static uint32_t find_nearest(const pxr_store_t *store, uint32_t workspace, const char *text,
                              size_t len)
 {
-    uint32_t hash = pxr_name_hash(store, workspace, false, text, len);
+    uint32_t hash = pxr_name_hash(store, workspace, PXR_SPACE_DIAL, text, len);
     uint32_t link = pxr_word(bucket_of(store, hash));
     uint32_t nearest = 0;
     bool ambiguous = false;
 
     for (uint32_t steps = 0; is_name(store, link) && steps < store->segment->names; steps++) {
         const pxr_name_t *name = pxr_name(store, link);
-        if (is_of(name, hash, workspace, false, len)) {
+        if (is_of(name, hash, workspace, PXR_SPACE_DIAL, len)) {
             if (memcmp(name->text, text, len) == 0) {
                 return link;
             }
@@ -112,6 +120,7 @@ static bool copy_meeting(const pxr_store_t *store, uint32_t link, pxr_time_t now
     memcpy(out->id, slot->id, sizeof(out->id));
     memcpy(out->host_pin, slot->host_pin, sizeof(out->host_pin));
     memcpy(out->guest_pin, slot->guest_pin, sizeof(out->guest_pin));
+    memcpy(out->host_key, slot->host_key, sizeof(out->host_key));
     out->answer_len = slot->answer_len;
     out->tag_len = slot->tag_len;
     if (answer != NULL &&
@@ -141,7 +150,7 @@ pxr_status_t pxr_store_find(const pxr_store_t *store, uint32_t workspace, bool j
         return PXR_MISSING;
     }
     for (;;) {
-        uint32_t link = join ? pxr_name_find(store, workspace, true, text, len)
+        uint32_t link = join ? pxr_name_find(store, workspace, PXR_SPACE_JOIN, text, len)
                              : find_nearest(store, workspace, text, len);
         bool found = link != 0 && copy_meeting(store, link, now, out, answer, answer_size);
         int64_t ended = steady_clock();
@@ -177,7 +186,7 @@ void pxr_name_add(pxr_tx_t *tx, uint32_t *siblings, uint32_t slot, pxr_name_kind
     tx->root.free_names = pxr_tx_word(tx, &name->sibling);
     tx->root.names_free--;
     name->generation = pxr_slot(store, slot)->generation;
-    name->hash = pxr_name_hash(store, workspace, kind == PXR_NAME_JOIN, text, len);
+    name->hash = pxr_name_hash(store, workspace, pxr_name_space(kind), text, len);
     name->workspace = workspace;
     name->kind = (uint16_t)kind;
     name->len = (uint16_t)len;
@@ -220,8 +229,9 @@ void pxr_name_free(pxr_tx_t *tx, uint32_t link)
 
 uint32_t pxr_slot_by_id(const pxr_store_t *store, uint32_t workspace, const char *id, size_t len)
 {
-    uint32_t link =
-        len > 0 && len <= PXR_ALIAS_MAX ? pxr_name_find(store, workspace, false, id, len) : 0;
+    uint32_t link = len > 0 && len <= PXR_ALIAS_MAX
+                        ? pxr_name_find(store, workspace, PXR_SPACE_DIAL, id, len)
+                        : 0;
 
     if (link == 0 || pxr_name(store, link)->kind != PXR_NAME_ID) {
         return 0;

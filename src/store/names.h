@@ -13,6 +13,9 @@ typedef struct {
     const pxr_new_meeting_t *meeting;
     const char *number; /* NULL: none */
     bool unlisted;      /* its number is kept back for another one */
+    const char *room;   /* key of the room that has this meeting only; NULL: none */
+    const char *called; /* name of that room, where it leads here; NULL: none */
+    const char *calls;  /* further ids that lead here, a blank between; NULL: none */
     const char *texts;  /* answer and service tag */
     const char *packed; /* details */
     size_t packed_len;
@@ -45,6 +48,40 @@ void pxr_slot_note_crowd(const pxr_store_t *store, uint32_t link, pxr_time_t now
  * (src/store/tick.c) */
 void pxr_slot_unname(pxr_tx_t *tx, pxr_slot_t *slot, bool hold, pxr_time_t now);
 
+/* Names for a room that has one meeting only, and for further calls in it, before `*siblings`.
+ * What something else is named already is left out. (src/store/rooms.c) */
+void pxr_slot_name_room(pxr_tx_t *tx, uint32_t *siblings, uint32_t slot,
+                        const pxr_arrival_t *arrival);
+
+/* How many records that may take. */
+uint32_t pxr_room_names(const pxr_arrival_t *arrival);
+
+/* Nobody can join any more: the room may have another meeting. */
+void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot);
+
+/* Where the room has a meeting already: that one, to which the id of the arrival leads as well
+ * where it was given. PXR_MISSING where it has none. Lock. */
+pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace,
+                              const pxr_arrival_t *arrival, pxr_ref_t *ref);
+
+/* Takes in further calls that another machine has heard of. Lock. */
+pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t slot, const char *calls);
+
+/* Writes what the names of a slot say: further calls, and the name of the room. Lock. */
+void pxr_slot_calls(const pxr_store_t *store, const pxr_slot_t *slot, char *calls, char *called);
+
+/* The hash of a meeting's room, 0 for none. (src/store/meetings.c) */
+uint64_t pxr_room_of(const pxr_details_t *details);
+
+/* The key of a room, from the hash of its id. */
+void pxr_room_key(uint64_t room, char out[PXR_ROOM_KEY_LEN + 1]);
+
+/* Somebody has to look what is to be told of this meeting. (src/store/tell.c) */
+void pxr_slot_tell(pxr_tx_t *tx, uint32_t link);
+
+/* Takes in what another machine knows to have been told. (src/store/tell.c) */
+void pxr_slot_merge_told(pxr_tx_t *tx, uint32_t link, const char *told);
+
 /* Puts a slot into the queue of the ended, by the moment of its end. */
 void pxr_slot_queue_ended(pxr_tx_t *tx, uint32_t link, pxr_time_t ended_at);
 
@@ -53,8 +90,11 @@ pxr_status_t pxr_slot_fill_details(const pxr_store_t *store, uint32_t link,
                                    const pxr_details_t *more, bool from_database);
 
 /* Finds a name by its exact spelling. With or without the lock; 0 where there is none. */
-uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, bool join, const char *text,
-                       size_t len);
+uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
+                       const char *text, size_t len);
+
+/* To which space names of a kind (pxr_name_kind_t) belong. */
+pxr_space_t pxr_name_space(uint32_t kind);
 
 /* Takes a free name record, fills it and links it into the index and before `*siblings`. The
  * caller has made sure that one is free. */

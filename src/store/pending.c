@@ -20,7 +20,7 @@ pxr_status_t pxr_slot_provisional(const pxr_store_t *store, uint32_t workspace, 
 
     if (s->kept == PXR_KEEP_NOTHING || (s->kept == PXR_KEEP_ALONE && s->mark.complete) ||
         len < PXR_MEETING_ID_MIN || len > PXR_MEETING_ID_MAX ||
-        pxr_name_find(store, workspace, false, id, len) != 0) {
+        pxr_name_find(store, workspace, PXR_SPACE_DIAL, id, len) != 0) {
         return PXR_MISSING;
     }
     pxr_tx_begin(&tx, store);
@@ -87,6 +87,7 @@ pxr_status_t pxr_slot_publish(const pxr_store_t *store, uint32_t link)
     pxr_tx_begin(&tx, store);
     pxr_tx_put(&tx, &pxr_due(store)[link - 1], &due, sizeof(due));
     pxr_tx_put_word(&tx, &slot->state, SLOT_TAKEN);
+    pxr_slot_tell(&tx, link);
     return pxr_tx_commit(&tx);
 }
 

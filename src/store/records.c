@@ -56,10 +56,17 @@ static pxr_status_t copy_meeting(const pxr_store_t *store, pxr_slot_t *slot,
     copy_origin(store, slot->workspace, r->workspace);
     memcpy(r->id, slot->id, sizeof(r->id));
     memcpy(r->join_key, slot->join_key, sizeof(r->join_key));
+    memcpy(r->host_key, slot->host_key, sizeof(r->host_key));
     memcpy(r->host_pin, slot->host_pin, sizeof(r->host_pin));
     memcpy(r->guest_pin, slot->guest_pin, sizeof(r->guest_pin));
     memcpy(r->number, slot->number, sizeof(r->number));
     r->breakouts = slot->breakouts != 0;
+    r->single = slot->single != 0;
+    if (r->single) {
+        pxr_room_key(slot->room, r->room_key);
+    }
+    pxr_slot_calls(store, slot, r->calls, r->called);
+    pxr_told_format(&slot->told, r->told);
     r->life = slot->life;
     r->life.shares = 0;
     r->life.present = 0;

@@ -15,6 +15,8 @@ static const char *const counter_names[PXR_COUNTERS] = {
     [PXR_COUNT_REFUSED_DATABASE] = "meetings_refused_by_database",
     [PXR_COUNT_JOINS] = "joins",
     [PXR_COUNT_EVENT_LOG_LOST] = "event_log_lost",
+    [PXR_COUNT_POLICY_FALLBACK] = "policy_fallback",
+    [PXR_COUNT_OUTSIDE_CROWDED] = "outside_crowded",
 };
 
 const char *pxr_counter_name(pxr_counter_t counter)

@@ -15,11 +15,11 @@ ROOMS = {
     "src/json": ["src/core"],
     "src/store": ["src/core"],
     "src/db": ["src/core"],
-    "src/rocketchat": ["src/core"],
+    "src/rocketchat": ["src/core", "src/json"],
     "src/httpd": ["src/core", "src/json", "src/store", "src/db", "src/rocketchat"],
 }
-# json reads and writes the store's own types, which are plain data of include/pxr_store.h.
-TYPES_OF_OTHERS = {("src/json", "pxr_store.h")}
+# json reads and writes the store's own types, which are plain data of its headers.
+TYPES_OF_OTHERS = {("src/json", "pxr_store.h"), ("src/json", "pxr_outside.h")}
 
 LIBRARIES = {
     # header pattern: the only places that may include it
@@ -28,7 +28,7 @@ LIBRARIES = {
     r"curl/.*": ["src/rocketchat"],
     r"(httpd|http_\w+|ap_\w+|mod_\w+|unixd|util_\w+|scoreboard|mpm_common)\.h": ["src/httpd", "."],
     r"apr\w*\.h": ["src/httpd", "src/db"],
-    r"pthread\.h": ["src/store", "src/db", "src/httpd"],
+    r"pthread\.h": ["src/store", "src/db", "src/rocketchat", "src/httpd"],
 }
 
 MAX_LINES = 600

@@ -22,11 +22,12 @@ TEST = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TEST / "support"))
 
 import one_meeting  # noqa: E402
+import one_room  # noqa: E402
 import real_input  # noqa: E402
 from httpd import MODULE, REPOSITORY, Httpd, processes_of  # noqa: E402
 from meetings import Api  # noqa: E402
 from pexip import Node  # noqa: E402
-from rocketchat import RocketChat  # noqa: E402
+from rocketchat import Workspace  # noqa: E402
 from story import GiveUp, Story, check  # noqa: E402
 from workspace import ADMIN, PREFIX, workspace  # noqa: E402
 
@@ -47,7 +48,8 @@ ProxyPreserveHost On
 RequestHeader set X-Forwarded-Proto https
 ProxyPass / {upstream.url}/
 ProxyPassReverse / {upstream.url}/
-{workspace(site=f"https://localhost:{port}", grace="1s 3s")}
+{workspace(site=f"https://localhost:{port}", grace="1s 3s", extra=one_room.directives(upstream))}
+{one_room.LOCATION}
 </VirtualHost>
 """
 
@@ -103,7 +105,7 @@ def tell_visit(story, port, api):
     story.tell()
 
 
-def perform(story, server, port, once):
+def perform(story, server, chat, port, once):
     host = f"localhost:{port}"
     headers = {"Host": host}
     api = Api(server, headers=headers)
@@ -111,6 +113,7 @@ def perform(story, server, port, once):
     node_b = Node("10.10.2.31", server, location="Berlin", headers=headers)
     try:
         one_meeting.play(story, server, api, host, node_a, node_b)
+        one_room.play(story, server, api, chat, host, node_a)
         real_input.play(story, api, node_a, SAMPLES)
     except GiveUp:
         story.tell("    The rest cannot be told without this.")
@@ -150,18 +153,19 @@ def main():
     home, place = prepare(options.port)
     story = Story()
     server, cut_short = None, False
-    with RocketChat() as upstream:
+    with Workspace(site=f"https://localhost:{options.port}") as chat:
         try:
             server = Httpd(place, "event", ports=[options.port], tls=True)
             server.make_certificate()
-            server.configure(site_configuration(options.port, upstream))
+            server.configure(site_configuration(options.port, chat))
+            one_room.write_files(server, chat)
             try:
                 server.start()
             except AssertionError as error:
                 sys.exit(f"{error}")
             user = "www-data" if os.geteuid() == 0 else "yourself"
             story.tell(f"httpd is up on https://localhost:{options.port}, its children run as {user}; all it writes is in {place}")
-            perform(story, server, options.port, options.once)
+            perform(story, server, chat, options.port, options.once)
         except KeyboardInterrupt:
             cut_short = True
         finally:

@@ -1,4 +1,4 @@
-"""Part two: what real nodes and their documentation have sent, against meetings of ours.
+"""Part three: what real nodes and their documentation have sent, against meetings of ours.
 
 Conference names are replaced, nothing else: times, numbers, oddities and gaps stay as recorded.
 """

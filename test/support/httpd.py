@@ -71,17 +71,25 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
+# Held until this process ends, each on another loopback address than the servers use.
+_reservations = []
+
+
 def free_ports(count):
-    """Below those that the system gives to outgoing connections: a server that is stopped finds its port again."""
-    sockets = []
-    while len(sockets) < count:
+    """Ports of 127.0.0.1 that belong to this process until it ends: while its server is stopped, nobody else is given
+    its port. They are below those that the system gives to outgoing connections."""
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(12000, 32000)
+        reservation = socket.socket()
         try:
-            sockets.append(socket.create_server(("127.0.0.1", random.randrange(12000, 32000))))
+            reservation.bind(("127.0.0.2", port))
+            socket.create_server(("127.0.0.1", port)).close()
         except OSError:
+            reservation.close()
             continue
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+        _reservations.append(reservation)
+        ports.append(port)
     return ports
 
 

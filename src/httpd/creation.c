@@ -1,0 +1,220 @@
+#include "pxr_httpd.h"
+
+#include <apr_strings.h>
+
+#include "pxr_random.h"
+
+/* How meetings come into being, whoever wants them. */
+
+/* Rounds of PXR_NUMBER_CANDIDATES draws before the numbers count as used up. */
+#define ROUNDS 8
+
+typedef const char number_t[PXR_ALIAS_MAX + 1];
+
+static bool make_pins(const pxr_workspace_t *w, char *host, char *guest)
+{
+    host[0] = '\0';
+    guest[0] = '\0';
+    if (w->pins == PXR_PINS_NONE) {
+        return true;
+    }
+    strcpy(host, w->host_pin);
+    strcpy(guest, w->guest_pin);
+    if (host[0] == '\0' && guest[0] == '\0') {
+        return pxr_random_pins(host, guest, w->pin_length);
+    }
+    if (host[0] == '\0') {
+        return pxr_random_pin_beside(host, guest);
+    }
+    return guest[0] != '\0' || pxr_random_pin_beside(guest, host);
+}
+
+static bool draw_numbers(const pxr_workspace_t *w, char (*numbers)[PXR_ALIAS_MAX + 1])
+{
+    size_t prefix = strlen(w->number_prefix);
+
+    for (int i = 0; i < PXR_NUMBER_CANDIDATES; i++) {
+        memcpy(numbers[i], w->number_prefix, prefix);
+        if (!pxr_random_digits(numbers[i] + prefix, w->number_digits)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Enters the meeting once, and waits until the database has it too. */
+static pxr_status_t try_to_enter(const pxr_call_t *call, pxr_new_meeting_t *meeting,
+                                 pxr_time_t until, pxr_ref_t *ref, bool *created)
+{
+    pxr_status_t status =
+        pxr_store_create(call->store, call->workspace->number, meeting, ref, created);
+
+    return status == PXR_OK ? pxr_store_await(call->store, *ref, until - pxr_time_now()) : status;
+}
+
+/* Enters the meeting, drawing numbers for it until one is free on all machines. */
+static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, pxr_ref_t *ref,
+                          bool *created)
+{
+    const pxr_workspace_t *w = call->workspace;
+    char numbers[PXR_NUMBER_CANDIDATES][PXR_ALIAS_MAX + 1];
+    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
+    pxr_status_t status = PXR_INVALID;
+
+    meeting->asked = false;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (w->number_prefix != NULL && !draw_numbers(w, numbers)) {
+            return PXR_BROKEN;
+        }
+        meeting->numbers = (number_t *)numbers;
+        meeting->number_count = w->number_prefix != NULL ? PXR_NUMBER_CANDIDATES : 0;
+        status = try_to_enter(call, meeting, until, ref, created);
+        if (status == PXR_MISSING) {
+            /* Events speak of it: perhaps another machine has just made it. */
+            meeting->asked = pxr_store_await_round(call->store, until - pxr_time_now());
+            status = meeting->asked ? PXR_MISSING : PXR_BUSY;
+        }
+        /* Another number, or the meeting of this id that is known now. */
+        if (status != PXR_INVALID && status != PXR_EXISTS && status != PXR_MISSING) {
+            break;
+        }
+    }
+    if (status == PXR_OK && meeting->single && meeting->given && !*created &&
+        pxr_store_kept(call->store) != PXR_KEEP_NOTHING &&
+        !pxr_store_await_round(call->store, until - pxr_time_now())) {
+        /* Whether the id leads there after a restart is not known yet. */
+        return PXR_BUSY;
+    }
+    return status;
+}
+
+static void log_full(request_rec *r, const pxr_call_t *call)
+{
+    pxr_store_health_t health;
+
+    pxr_store_health(call->store, &health);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  "a meeting was refused because the working set is full (%u of %u meetings, %u of "
+                  "%u blocks of text, %u of %u names): raise " PXR_D_MEETINGS,
+                  health.meetings.used, health.meetings.size, health.blocks.used,
+                  health.blocks.size, health.names.used, health.names.size);
+}
+
+/* Counts and logs a creation that came to nothing. */
+static void note_refusal(request_rec *r, const pxr_call_t *call, pxr_status_t status)
+{
+    bool full = status == PXR_FULL || status == PXR_INVALID;
+
+    if (full || (status == PXR_BUSY && pxr_store_kept(call->store) != PXR_KEEP_NOTHING)) {
+        pxr_store_count(call->store, call->workspace->number,
+                        full ? PXR_COUNT_REFUSED_FULL : PXR_COUNT_REFUSED_DATABASE, 1);
+    }
+    if (!full || !pxr_store_may_tell(call->store, PXR_TOPIC_FULL, r->request_time)) {
+        return;
+    }
+    if (status == PXR_FULL) {
+        log_full(r, call);
+    } else {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "a meeting was refused because no numeric alias is free: give " PXR_D_NUMBER
+                      " more digits");
+    }
+}
+
+static void want(pxr_told_t *told, pxr_task_kind_t kind, pxr_time_t now)
+{
+    pxr_task_set(&told->task[kind], PXR_TASK_WAITING, PXR_REASON_NONE, 0, now);
+}
+
+/* What Rocket.Chat is to be told of it. */
+static void note_wishes(const pxr_call_t *call, const pxr_wish_t *wish, pxr_time_t now,
+                        pxr_told_t *told)
+{
+    const pxr_workspace_t *w = call->workspace;
+    const pxr_details_t *details = &wish->details;
+    /* Without a database nobody could know after a restart what has been told. */
+    bool kept = pxr_store_kept(call->store) != PXR_KEEP_NOTHING;
+    bool posts = kept && w->rest_user != NULL && details->len[PXR_ROOM_ID] > 0;
+
+    if (posts && !wish->shown && !wish->answered) {
+        want(told, PXR_TASK_MESSAGE, now);
+    }
+    if (posts && !wish->shown && details->len[PXR_CREATOR_USERNAME] > 0) {
+        want(told, PXR_TASK_DIRECT, now);
+    }
+    if (posts && w->persistent_chat && details->len[PXR_DISCUSSION_ID] == 0) {
+        want(told, PXR_TASK_DISCUSSION, now);
+    }
+    if (kept && w->callback_url != NULL && wish->call) {
+        want(told, PXR_TASK_CALLBACK, now);
+    }
+}
+
+/* What the nodes will be answered, for the whole life of the meeting. */
+static bool render_answer(request_rec *r, const pxr_workspace_t *w, pxr_new_meeting_t *meeting,
+                          char *answer, size_t size)
+{
+    pxr_answer_meeting_t shown = {
+        .name = meeting->id,
+        .title = meeting->details.text[PXR_TITLE] != NULL ? meeting->details.text[PXR_TITLE] : "",
+        .title_len = meeting->details.len[PXR_TITLE],
+        .host_pin = meeting->host_pin,
+        .guest_pin = meeting->guest_pin};
+    pxr_buf_t buf;
+
+    pxr_buf_init(&buf, answer, size);
+    if (pxr_answer_render(&w->answer, &shown, &buf) != PXR_OK) {
+        /* The configuration was checked for this, so it cannot happen; if it does, no node gets to
+         * see the answer. */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "a meeting was refused because no valid policy answer can be made of it");
+        return false;
+    }
+    meeting->answer = answer;
+    meeting->answer_len = buf.len;
+    return true;
+}
+
+pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const pxr_wish_t *wish,
+                                pxr_ref_t *ref, bool *created)
+{
+    const pxr_workspace_t *w = call->workspace;
+    char id[PXR_MEETING_ID_OWN + 1];
+    char key[PXR_JOIN_KEY_LEN + 1];
+    char host_key[PXR_JOIN_KEY_LEN + 1];
+    char host[PXR_PIN_MAX + 1];
+    char guest[PXR_PIN_MAX + 1];
+    char answer[PXR_ANSWER_MAX];
+    pxr_new_meeting_t meeting = {
+        .join_key = key, .host_key = host_key, .host_pin = host, .guest_pin = guest};
+    pxr_time_t now = pxr_time_now();
+    pxr_status_t status;
+
+    *created = false;
+    if (!pxr_random_key(id, sizeof(id) - 1) || !pxr_random_key(key, sizeof(key) - 1) ||
+        !pxr_random_key(host_key, sizeof(host_key) - 1) || !make_pins(w, host, guest)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
+        return PXR_BROKEN;
+    }
+    meeting.id = wish->id != NULL ? wish->id : id;
+    meeting.given = wish->id != NULL;
+    meeting.details = wish->details;
+    if (!render_answer(r, w, &meeting, answer, sizeof(answer))) {
+        return PXR_BROKEN;
+    }
+    meeting.service_tag = w->answer.service_tag;
+    meeting.breakouts = pxr_option_is_true(&w->answer, "breakout_rooms");
+    meeting.single = !w->concurrent_calls && wish->details.len[PXR_ROOM_ID] > 0;
+    meeting.called = w->room_alias;
+    pxr_meeting_init(&meeting.life, now, wish->not_before, wish->not_after, w->lifetime, w->grace,
+                     w->silence);
+    note_wishes(call, wish, now, &meeting.told);
+    status = enter(call, &meeting, ref, created);
+    if (status != PXR_OK) {
+        note_refusal(r, call, status);
+    } else if (*created) {
+        pxr_store_count(call->store, w->number, PXR_COUNT_CREATED, 1);
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "meeting %s created", meeting.id);
+    }
+    return status;
+}

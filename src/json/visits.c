@@ -1,0 +1,66 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_internal.h"
+
+/* Nobody sends more levels, and the parser works without a stack of its own. */
+#define DEPTH_MAX 64
+
+static json_t *load(const char *text, size_t len)
+{
+    size_t depth;
+
+    pxr_scan_value(text, len, pxr_scan_blank(text, len, 0), &depth);
+    return depth <= DEPTH_MAX ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+}
+
+bool pxr_json_is_object(const char *text, size_t len)
+{
+    json_t *json = load(text, len);
+    bool is_object = json_is_object(json);
+
+    json_decref(json);
+    return is_object;
+}
+
+static pxr_status_t copy_text(const json_t *object, const char *key, char *out, size_t size)
+{
+    const json_t *value = json_object_get(object, key);
+    size_t len = json_string_length(value);
+
+    if (!json_is_string(value) || len == 0) {
+        return PXR_INVALID;
+    }
+    if (len >= size) {
+        return PXR_TOO_LONG;
+    }
+    memcpy(out, json_string_value(value), len + 1);
+    return PXR_OK;
+}
+
+pxr_status_t pxr_json_read_session(const char *body, size_t len, char *user_id, size_t user_id_size,
+                                   char *token, size_t token_size)
+{
+    json_t *json = load(body, len);
+    pxr_status_t status = copy_text(json, "userId", user_id, user_id_size);
+
+    if (status == PXR_OK) {
+        status = copy_text(json, "authToken", token, token_size);
+    }
+    json_decref(json);
+    return status;
+}
+
+static char *dump(json_t *json)
+{
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+
+    json_decref(json);
+    return text;
+}
+
+char *pxr_json_write_visit(const char *url, bool host, bool recognised)
+{
+    return dump(json_pack("{s:s, s:s, s:b}", "url", url, "role", host ? "host" : "guest",
+                          "recognised", recognised));
+}
