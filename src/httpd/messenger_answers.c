@@ -8,6 +8,8 @@
 
 /* Our credentials may be put right at any time. */
 #define PAUSE (30 * PXR_SECOND)
+/* A refusal that does not say why may be an answer to something that has arrived before. */
+#define REFUSALS 4
 
 typedef struct {
     pxr_messenger_t *m;
@@ -150,6 +152,12 @@ static bool is_settled(news_t *n)
         return true;
     case PXR_RC_UNKNOWN:
         n->job->unsure[n->errand->kind] = true;
+        if (answer->status >= 400 && answer->status < 500 &&
+            n->job->failures[n->errand->kind] >= REFUSALS) {
+            /* It was looked for each time, and is not there. */
+            give_up(n, PXR_REASON_REFUSED);
+            return true;
+        }
         try_again(n, answer->status == 0 ? PXR_REASON_UNREACHABLE : PXR_REASON_BUSY);
         return true;
     case PXR_RC_GARBLED:

@@ -17,6 +17,7 @@ Workspace is one with users, rooms and messages, whose REST API answers, refuses
 """
 
 import html
+import io
 import json
 import socket
 import threading
@@ -196,6 +197,7 @@ class ApiHandler(Handler):
             self.rfile.close()
             self.wfile.close()
             self.connection.close()
+            self.rfile, self.wfile = io.BytesIO(), io.BytesIO()
         else:
             self.connection.shutdown(socket.SHUT_RDWR)
 

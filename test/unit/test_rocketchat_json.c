@@ -570,6 +570,45 @@ static void depth_has_a_limit(void **state)
     }
 }
 
+static void answers_of_the_largest_size_are_judged(void **state)
+{
+    static const char head[] = "{\"success\":true,\"discussions\":[";
+    static const char entry[] = "{\"_id\":\"D\",\"t\":\"c\"},";
+    size_t entries = (PXR_REST_ANSWER_MAX - sizeof(head) - 2) / (sizeof(entry) - 1);
+    char *body = malloc(PXR_REST_ANSWER_MAX + 1);
+    char *at = body + sprintf(body, "%s", head);
+    pxr_rc_answer_t answer;
+    pxr_rc_room_t room;
+    size_t count;
+
+    (void)state;
+    for (size_t i = 0; i < entries; i++) {
+        at += sprintf(at, "%s", entry);
+    }
+    memcpy(at - 1, "]}", 3);
+    answer = good(PXR_RC_DISCUSSIONS, body);
+    assert_true(pxr_rc_count_discussions(answer.doc, &count));
+    assert_int_equal(count, entries);
+    assert_true(pxr_rc_read_discussions(answer.doc, count - 1, &room));
+    pxr_rc_answer_clear(&answer);
+
+    /* Nothing but brackets, and one text without an end. */
+    body[PXR_REST_ANSWER_MAX] = '\0';
+    memset(body, '[', PXR_REST_ANSWER_MAX);
+    answer = judged(PXR_RC_DISCUSSIONS, 200, "application/json", body);
+    assert_int_equal(answer.verdict, PXR_RC_GARBLED);
+    memset(body, 'x', PXR_REST_ANSWER_MAX);
+    memcpy(body, "{\"error\":\"", 10);
+    answer = judged(PXR_RC_ROOM, 400, "application/json", body);
+    assert_int_equal(answer.verdict, PXR_RC_GARBLED);
+    memcpy(body + PXR_REST_ANSWER_MAX - 2, "\"}", 2);
+    answer = judged(PXR_RC_ROOM, 400, "application/json", body);
+    assert_int_equal(answer.verdict, PXR_RC_REFUSED);
+    assert_string_equal(answer.key, "");
+    assert_int_equal(strlen(answer.reason), PXR_WHY_MAX);
+    free(body);
+}
+
 /* Reads a webhook's body; the texts are gone afterwards, but the result and `sentence` are kept. */
 static pxr_status_t hear(const char *body, pxr_webhook_t *out, pxr_json_doc_t **doc)
 {
@@ -854,6 +893,7 @@ int main(void)
         cmocka_unit_test(odd_texts_do_not_spoil_an_answer),
         cmocka_unit_test(wrong_members_are_garbled),
         cmocka_unit_test(depth_has_a_limit),
+        cmocka_unit_test(answers_of_the_largest_size_are_judged),
         cmocka_unit_test(a_webhook_is_read),
         cmocka_unit_test(bots_and_times_come_in_several_forms),
         cmocka_unit_test(what_is_wrong_with_a_webhook_is_named),
