@@ -130,9 +130,8 @@ class Site:
 
     def personal_links(self, meeting, user=None):
         room = self.chat.direct(user or self.nina, self.chat.bot)
-        path = urlsplit(meeting["join_url"]).path
-        links = re.findall(r"https?://[^\s<>()\[\]\"|]+", "\n".join(message.words for message in room.by(self.chat.bot)))
-        return [link for link in links if urlsplit(link).path == path and "k" in parse_qs(urlsplit(link).query)]
+        links = [urlsplit(link) for message in room.by(self.chat.bot) for link in message.links]
+        return [link.geturl() for link in links if link.path == urlsplit(meeting["join_url"]).path and "k" in parse_qs(link.query)]
 
     # At the meeting
 

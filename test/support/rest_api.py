@@ -38,6 +38,7 @@ def validators():
         return None
     made = Validators()
     atexit.register(made.close)
+    made.check("chat.getMessage", {"msgId": "x"})      # loading them takes seconds, which no request may be made to wait
     return made
 
 

@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from httpd import free_ports
 from outgoing import Integrations
-from rest_api import Limiter, RestApi
+from rest_api import Limiter, RestApi, validators
 from rest_faults import Faults
 from rooms import Rooms
 
@@ -220,6 +220,7 @@ class Workspace(Rooms, RestApi, Integrations, RocketChat):
 
     def __init__(self, version="8.8", site="https://chat.example.com", tls=None):
         RocketChat.__init__(self)
+        validators()
         self.version = version
         self.major = int(version.partition(".")[0])
         self.site = site
