@@ -7,7 +7,7 @@
 /* What is made of Rocket.Chat's answers. */
 
 /* Our credentials may be put right at any time. */
-#define PAUSE (30 * PXR_SECOND)
+#define PAUSE (15 * PXR_SECOND)
 /* A refusal that does not say why may be an answer to something that has arrived before. */
 #define REFUSALS 4
 

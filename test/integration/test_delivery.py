@@ -158,8 +158,47 @@ def really_limited(site):
     assert len(refused) <= 6, "it goes on asking although it was told to wait"
 
 
+def act(site, meeting, action):
+    answer = site.api.call("POST", f"/deliveries/{meeting['id']}", {"action": action})
+    assert answer.status in (200, 202, 204), answer.text
+
+
+def listed(site, meeting):
+    return meeting["id"] in str(site.deliveries())
+
+
+def token_refused(site):
+    """The workspace pauses until somebody mends it."""
+    good = site.status().json()
+    token, site.chat.bot.token = site.chat.bot.token, "another one"
+    meeting = site.start("Paused")
+    wait_until(lambda: listed(site, meeting), AFTER_RETRY, "the meeting in the list of what failed")
+    calls = len(site.chat.calls)
+    assert {**site.status().json(), "now": good.get("now")} != good and "401" in site.status().text
+    stays(lambda: len(site.chat.calls) == calls, 3, "the pause")
+    assert token not in site.status().text and token not in str(site.deliveries())
+    site.chat.bot.token = token
+    act(site, meeting, "retry")
+    message = site.message_of(meeting, AFTER_RETRY)
+    wait_until(lambda: not listed(site, meeting), AFTER_RETRY, "an empty list")
+    assert the_only_message(site, meeting) is message
+
+
+def refused_for_good(site):
+    """What can never succeed is shown, and may be tried again once it can, or dropped."""
+    room = site.chat.add_room("closed", "p", [site.nina])
+    first, second = (site.api.create(title=title, room=room.as_meant(), creator=site.nina.creator()) for title in ("Retried", "Dropped"))
+    wait_until(lambda: listed(site, first) and listed(site, second), AFTER_RETRY, "both in the list of what failed")
+    act(site, second, "drop")
+    room.members.append(site.chat.bot)
+    act(site, first, "retry")
+    message = site.message_of(first, AFTER_RETRY)
+    wait_until(lambda: not listed(site, first) and not listed(site, second), AFTER_RETRY, "an empty list")
+    stays(lambda: room.by(site.chat.bot) == [message], 2, "the room whose other message was dropped")
+
+
 CALM = {each.__name__: each for each in (follows, editing_refused, editing_refused_after_a_while, editing_refused_in_a_thread, nobody_came, message_deleted,
-                                         limited_by_headers, limited_by_text, really_limited)}
+                                         limited_by_headers, limited_by_text, really_limited, token_refused, refused_for_good)}
 
 # Whatever goes wrong, once while the message is posted and once while it is edited.
 FAULTS = {
@@ -251,31 +290,6 @@ def test_redirects_are_not_followed(outcomes):
 
 
 # What an administrator sees and does
-
-def act(site, meeting, action):
-    answer = site.api.call("POST", f"/deliveries/{meeting['id']}", {"action": action})
-    assert answer.status in (200, 202, 204), answer.text
-
-
-def test_a_refused_token_pauses_the_workspace_until_somebody_mends_it(make_sites):
-    site = make_sites({"expelled": {}})["expelled"]
-    site.httpd.expect(TROUBLE, "PexipRCRestCredentialsFile")
-    good = site.status().json()
-    token, site.chat.bot.token = site.chat.bot.token, "another one"
-    first, second = site.start("First"), site.start("Second")
-    wait_until(lambda: all(each["id"] in str(site.deliveries()) for each in (first, second)), AFTER_RETRY, "both in the list of what failed")
-    calls = len(site.chat.calls)
-    assert site.status().json() != good
-    stays(lambda: len(site.chat.calls) == calls, 3, "the pause")
-    assert token not in site.status().text and token not in str(site.deliveries())
-    site.chat.bot.token = token
-    act(site, second, "drop")
-    act(site, first, "retry")
-    message = site.message_of(first, AFTER_RETRY)
-    wait_until(lambda: not any(each["id"] in str(site.deliveries()) for each in (first, second)), AFTER_RETRY, "an empty list")
-    assert the_only_message(site, first) is message
-    stays(lambda: not site.messages_about(second), 2, "the room whose message was dropped")
-
 
 @pytest.fixture(scope="module")
 def calm(mpm):

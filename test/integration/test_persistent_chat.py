@@ -19,6 +19,7 @@ def all_sites(mpm):
     specs = {"usual": {"extra": ON}, "named": {"extra": ON + 'PexipRCDiscussionName "Talk %d.%m.%Y"'}, "off": {}, "mute": {"extra": ON, "rest": False},
              "old": {"extra": ON, "version": "6.13"}}
     with sites(mpm, specs) as made:
+        made["mute"].httpd.expect("PexipRCPersistentChat")      # it warns of what cannot be had
         yield made
 
 

@@ -124,8 +124,9 @@ class Room:
         self.messages = []
 
     def by(self, user, tmid=None):
-        """What that user has written here, in the thread where one is named."""
-        return [message for message in list(self.messages) if message.user is user and (tmid is None or message.tmid == tmid)]
+        """What that user has written here, in the thread where one is named; what the server says itself (t) is nobody's."""
+        return [message for message in list(self.messages)
+                if message.user is user and "t" not in message.more and (tmid is None or message.tmid == tmid)]
 
     def as_meant(self):
         """As the meetings API wants to have it."""
