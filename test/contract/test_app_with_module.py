@@ -161,7 +161,7 @@ def test_a_call_that_rocketchat_has_forgotten_is_not_told_again(app, server, roc
     app.do("generateUrl", call=call)
     Api(server).delete(call["_id"])
     wait_until(lambda: rocketchat.answers, 15 * PATIENCE, "the module's callback")
-    stays(lambda: rocketchat.answers == [404], 2, "the only callback")
+    stays(lambda: rocketchat.answers == [404], 1, "the only callback")
     assert app.do("world")["updates"] == []
 
 
