@@ -7,13 +7,36 @@
 #define PAUSE_YOUNG (15 * PXR_SECOND)
 #define PAUSE_MOST (300 * PXR_SECOND)
 #define YOUNG (60 * PXR_SECOND)
+/* No task changes so often: a higher version was not written by us. */
+#define VERSION_MOST INT32_MAX
+
+static int compare(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* Which one is to be kept. Two machines may change a task at the same moment, and both must come to
+ * the same. */
+static int compare_tasks(const pxr_task_t *a, const pxr_task_t *b)
+{
+    const int orders[] = {
+        compare(a->version, b->version), compare(a->changed_at, b->changed_at),
+        compare(a->state, b->state),     compare(a->reason, b->reason),
+        compare(a->http, b->http),       (a->sent > b->sent) - (a->sent < b->sent)};
+    int order = 0;
+
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]) && order == 0; i++) {
+        order = orders[i];
+    }
+    return order;
+}
 
 bool pxr_told_merge(pxr_told_t *told, const pxr_told_t *other)
 {
     bool taken = false;
 
     for (int i = 0; i < PXR_TASKS; i++) {
-        if (other->task[i].version > told->task[i].version) {
+        if (compare_tasks(&other->task[i], &told->task[i]) > 0) {
             told->task[i] = other->task[i];
             taken = true;
         }
@@ -35,6 +58,15 @@ bool pxr_task_set(pxr_task_t *task, pxr_task_state_t state, pxr_task_reason_t re
     return true;
 }
 
+pxr_task_state_t pxr_task_shown(const pxr_task_t *task)
+{
+    bool blocked = task->reason == PXR_REASON_CREDENTIALS &&
+                   (task->state == PXR_TASK_WAITING || task->state == PXR_TASK_POSTED ||
+                    task->state == PXR_TASK_FIXED);
+
+    return blocked ? PXR_TASK_FAILED : (pxr_task_state_t)task->state;
+}
+
 bool pxr_task_is_open(const pxr_told_t *told, pxr_task_kind_t kind, bool ended)
 {
     switch (told->task[kind].state) {
@@ -51,12 +83,13 @@ bool pxr_task_is_open(const pxr_told_t *told, pxr_task_kind_t kind, bool ended)
 
 bool pxr_task_retry(pxr_task_t *task, pxr_time_t now)
 {
-    if (task->state != PXR_TASK_FAILED && task->state != PXR_TASK_WAITING &&
-        task->state != PXR_TASK_DROPPED) {
+    if (task->state == PXR_TASK_NONE || task->state == PXR_TASK_DONE) {
         return false;
     }
     /* A message that is there goes on from where it was. */
-    task->state = task->sent != 0 ? PXR_TASK_POSTED : PXR_TASK_WAITING;
+    if (task->state != PXR_TASK_FIXED) {
+        task->state = task->sent != 0 ? PXR_TASK_POSTED : PXR_TASK_WAITING;
+    }
     task->version++;
     task->reason = PXR_REASON_NONE;
     task->http = 0;
@@ -93,9 +126,10 @@ static bool parse_task(const char *text, pxr_told_t *out, int *used)
     unsigned long long sent;
     long long changed_at;
 
-    if (sscanf(text, "%1u:%10u,%2u,%2u,%5u,%16llx,%19lld%n", &kind, &version, &state, &reason,
+    if (sscanf(text, "%1u:%10u,%2u,%2u,%5u,%16llx,%20lld%n", &kind, &version, &state, &reason,
                &http, &sent, &changed_at, used) != 7 ||
-        kind >= PXR_TASKS || state >= PXR_TASK_STATES || reason >= PXR_REASONS || http > 999) {
+        kind >= PXR_TASKS || state >= PXR_TASK_STATES || reason >= PXR_REASONS ||
+        http > UINT16_MAX || version == 0 || version > VERSION_MOST) {
         return false;
     }
     out->task[kind] = (pxr_task_t){.version = version,

@@ -8,6 +8,8 @@
 
 /* Our credentials may be put right at any time. */
 #define PAUSE (30 * PXR_SECOND)
+/* A refusal that does not say why may be an answer to something that has arrived before. */
+#define REFUSALS 4
 
 typedef struct {
     pxr_messenger_t *m;
@@ -100,7 +102,9 @@ static void give_up(news_t *n, pxr_task_reason_t reason)
         pxr_view_t view;
         pxr_status_t status =
             pxr_store_read(pxr_store(), n->site->workspace->number, n->job->who.ref, &view);
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, n->m->server,
+        /* That a room is closed to us anybody can bring about. */
+        ap_log_error(APLOG_MARK, reason == PXR_REASON_ROOM ? APLOG_NOTICE : APLOG_ERR, 0,
+                     n->m->server,
                      "meeting %s: its %s is refused by Rocket.Chat (%s) and is not tried again; "
                      "see api/v1/deliveries",
                      status == PXR_OK ? view.id : "?", pxr_task_kind_name(n->errand->kind),
@@ -150,6 +154,12 @@ static bool is_settled(news_t *n)
         return true;
     case PXR_RC_UNKNOWN:
         n->job->unsure[n->errand->kind] = true;
+        if (answer->status >= 400 && answer->status < 500 &&
+            n->job->failures[n->errand->kind] >= REFUSALS) {
+            /* It was looked for each time, and is not there. */
+            give_up(n, PXR_REASON_REFUSED);
+            return true;
+        }
         try_again(n, answer->status == 0 ? PXR_REASON_UNREACHABLE : PXR_REASON_BUSY);
         return true;
     case PXR_RC_GARBLED:

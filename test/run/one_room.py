@@ -38,7 +38,7 @@ def people_of(chat):
 
 
 def link_in(message, path):
-    found = [link for link in re.findall(r"https?://[^\s<>()\[\]\"|]+", message.words) if urlsplit(link).path == path]
+    found = [link for link in message.links if urlsplit(link).path == path]
     check(found, f"no link to {path} in {message.words!r}")
     return found[0]
 

@@ -5,6 +5,7 @@ import re
 import string
 import time
 from datetime import datetime, timezone
+from urllib.parse import parse_qs, urlsplit
 
 LETTERS = string.ascii_letters + string.digits
 # Where Rocket.Chat sees a mention: the characters that may stand before it are generous on purpose.
@@ -87,6 +88,12 @@ class Message:
         """{text: url} of all buttons that open something."""
         return {action.get("text"): action["url"] for attachment in self.attachments for action in attachment.get("actions", [])
                 if action.get("type") == "button" and "url" in action}
+
+    @property
+    def links(self):
+        """Every address in it; of one that opens the call window, the address that this leads to."""
+        found = re.findall(r"https?://[^\s<>()\[\]\"|]+", self.words)
+        return [parse_qs(urlsplit(link).query).get("callUrl", [link])[0] for link in found]
 
     @property
     def mentions(self):
