@@ -216,7 +216,11 @@ void pxr_chat_put_personal(pxr_buf_t *out, const pxr_chat_t *chat, const char *p
     }
     pxr_buf_puts(out, "\n");
     pxr_chat_begin_line(out);
-    pxr_chat_put_labelled_link(out, "Join as host", chat, personal_url);
+    /* As it is, because phones know nothing of the other kind of link. */
+    pxr_buf_puts(out, "[Join as host](");
+    pxr_buf_puts(out, personal_url);
+    pxr_buf_puts(out, "), or in ");
+    pxr_chat_put_labelled_link(out, "a window of the desktop client", chat, personal_url);
     pxr_buf_puts(out, "\n");
     pxr_chat_begin_line(out);
     pxr_buf_puts(out, "Whoever opens this link is the host, so please keep it to yourself");

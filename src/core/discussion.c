@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "pxr_chat.h"
+#include "chat_internal.h"
 
 /* What Rocket.Chat would not show in the name of a room. */
 static bool is_unseen(char c)
@@ -38,7 +38,7 @@ static pxr_status_t check_conversions(const char *format, const char **why)
         named = named || *c != 't';
     }
     if (!named) {
-        *why = "must contain something besides %t, because a meeting may have no title";
+        *why = "must contain something besides %t, because many meetings have no title";
         return PXR_INVALID;
     }
     return PXR_OK;
@@ -75,8 +75,10 @@ static void put_conversion(pxr_buf_t *out, char conversion, const char *moment, 
     }
     if (conversion == '%') {
         pxr_buf_put(out, "%", 1);
-    } else if (title != NULL) {
-        pxr_chat_put_plain(out, title, strlen(title), PXR_DISCUSSION_TITLE_UNITS);
+    } else if (pxr_chat_shows(title)) {
+        pxr_chat_put_text(out, title, PXR_DISCUSSION_TITLE_UNITS);
+    } else {
+        pxr_buf_puts(out, "Meeting");
     }
 }
 

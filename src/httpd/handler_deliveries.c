@@ -118,7 +118,7 @@ static int act(request_rec *r, const pxr_call_t *call, const char *id)
     pxr_buf_t why;
     bool applied;
     int reply;
-    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, false, &reply);
 
     if (doc == NULL) {
         return reply;

@@ -102,7 +102,9 @@ static void give_up(news_t *n, pxr_task_reason_t reason)
         pxr_view_t view;
         pxr_status_t status =
             pxr_store_read(pxr_store(), n->site->workspace->number, n->job->who.ref, &view);
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, n->m->server,
+        /* That a room is closed to us anybody can bring about. */
+        ap_log_error(APLOG_MARK, reason == PXR_REASON_ROOM ? APLOG_NOTICE : APLOG_ERR, 0,
+                     n->m->server,
                      "meeting %s: its %s is refused by Rocket.Chat (%s) and is not tried again; "
                      "see api/v1/deliveries",
                      status == PXR_OK ? view.id : "?", pxr_task_kind_name(n->errand->kind),

@@ -56,6 +56,22 @@ static json_t *nodes(const pxr_view_t *view)
     return list;
 }
 
+/* What else can be dialled: ids of further calls, and the name of the room. */
+static json_t *aliases(const pxr_view_t *view)
+{
+    json_t *list = json_array();
+
+    for (const char *at = view->calls; *at != '\0'; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        json_array_append_new(list, json_stringn(at, len));
+        at += len;
+    }
+    if (view->called[0] != '\0') {
+        json_array_append_new(list, json_string(view->called));
+    }
+    return list;
+}
+
 static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
 {
     const pxr_meeting_t *life = &view->life;
@@ -72,7 +88,7 @@ static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
     json_object_set_new(json, "closed", flag(life->closed));
     json_object_set_new(json, "inferred", flag(life->inferred));
     json_object_set_new(json, "numeric_alias", pxr_json_text(view->number));
-    json_object_set_new(json, "aliases", json_array());
+    json_object_set_new(json, "aliases", aliases(view));
     pxr_json_set_details(json, &view->details);
     if (whole) {
         json_t *pins = json_object();

@@ -18,9 +18,6 @@ size_t pxr_scan_blank(const char *text, size_t len, size_t at);
 /* The first byte behind the string that begins with the quotation mark at `at`. */
 size_t pxr_scan_string(const char *text, size_t len, size_t at);
 
-/* Replaces in place what the parser would refuse although it harms nobody. */
-void pxr_mend(char *text, size_t len);
-
 /* Writes the path of the innermost member that holds byte `at`, such as `room.id`. */
 void pxr_member_at(const char *text, size_t len, size_t at, pxr_buf_t *out);
 

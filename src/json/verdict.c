@@ -205,7 +205,7 @@ static json_t *parse(const pxr_rest_result_t *result)
         return NULL;
     }
     memcpy(copy, result->body, result->body_len);
-    pxr_mend(copy, result->body_len);
+    pxr_json_mend(copy, result->body_len);
     root = json_loadb(copy, result->body_len, 0, &error);
     free(copy);
     if (root != NULL && !json_is_object(root)) {
