@@ -143,8 +143,7 @@ BAD = [
     *[("PexipRCRoomAlias", value, "on") for value in ("maybe", "1")],
     *[("PexipRCPersistentChat", value, "on") for value in ("maybe", "1")],
     *[("PexipRCPolicyFallback", value, "https://") for value in ("x.example.com", "http://x.example.com", "https://x.example.com/?a=b conf/secret")],
-    *[("PexipRCAppCallback", value, "") for value in ("https://x.example.com/ended", "x.example.com/ended conf/token", "https://x.example.com/ended conf/missing",
-                                                      "https://x.example.com/ended conf/empty", "https://x.example.com/ended conf/twolines")],
+    *[("PexipRCAppCallback", value, "") for value in ("https://x.example.com/ended", "x.example.com/ended conf/token")],
     *[("PexipRCDiscussionName", value, "") for value in ("%q", "%", "%t%t x", "%t", "x" * 201)],
     *[("PexipRCRestCredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret")],
     *[("PexipRCWebhookTokenFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/twolines", "conf/long511", "conf/nul")],
@@ -251,6 +250,11 @@ def test_a_rooms_name_needs_one_meeting_for_each_room(tester):
 def test_a_chat_without_credentials_is_worth_a_warning(tester):
     good, output = tester(workspace() + "PexipRCPersistentChat On")
     assert good and "PexipRCPersistentChat" in output and "PexipRCRestCredentialsFile" in output
+
+
+@pytest.mark.parametrize("file", ["missing", "empty", "twolines"])
+def test_the_secret_of_the_companion_app_is_one_line(tester, file):
+    assert refused(tester(workspace() + f"PexipRCAppCallback https://x.example.com/ended conf/{file}"), "PexipRCAppCallback", f"conf/{file}")
 
 
 def test_five_other_policy_servers_are_one_too_many(tester):
