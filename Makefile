@@ -142,8 +142,17 @@ $(NPM_HOME)/newest/installed: test/contract/app/package.json | node
 	cd $(@D) && $(NPM)
 	@touch $@
 
+# Rocket.Chat's message parsers of several releases.
+$(NPM_HOME)/parser/installed: test/contract/parser/package.json | node
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
 contract: node
-	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed
+	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed \
+	    $(NPM_HOME)/parser/installed
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)

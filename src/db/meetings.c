@@ -276,13 +276,16 @@ static pxr_db_status_t check_names(pxr_db_t *db, const pxr_meeting_record_t *rec
     while (status == PXR_DB_OK && pxr_db_next(db, pool, results, &row)) {
         int64_t kind = pxr_db_number(db, row, 1);
         const char *meeting = pxr_db_text(db, row, 2);
+        bool same = strcmp(pxr_db_text(db, row, 0), record->id) == 0;
         if (kind == ROW_WITHDRAWN) {
             *withdrawn = true;
-        } else if (kind == ROW_KNOWN || kind == ALIAS_ROOM ||
-                   strcmp(pxr_db_text(db, row, 0), record->id) == 0) {
+        } else if (same || kind == ALIAS_ROOM) {
             id_taken = true;
             *is_number = *is_number || kind == ALIAS_NUMBER || kind == ALIAS_CALLED;
-            pxr_text_copy(existing, PXR_MEETING_ID_MAX + 1, meeting, strlen(meeting));
+            /* What has this id comes before what the room has. */
+            if (same || existing[0] == '\0') {
+                pxr_text_copy(existing, PXR_MEETING_ID_MAX + 1, meeting, strlen(meeting));
+            }
         } else {
             number_taken = true;
         }

@@ -7,7 +7,7 @@
 /* What is made of Rocket.Chat's answers. */
 
 /* Our credentials may be put right at any time. */
-#define PAUSE (30 * PXR_SECOND)
+#define PAUSE (15 * PXR_SECOND)
 /* A refusal that does not say why may be an answer to something that has arrived before. */
 #define REFUSALS 4
 
@@ -384,8 +384,11 @@ static void after_callback(news_t *n, const pxr_rest_result_t *result)
     char id[PXR_MEETING_ID_MAX + 1];
     pxr_view_t view;
     size_t calls = 1;
+    /* Rocket.Chat's own 404, where the app is disabled, is no JSON. */
+    bool unknown =
+        result->status == HTTP_NOT_FOUND && strcmp(result->content_type, "application/json") == 0;
     bool heard = result->outcome == PXR_REST_ANSWERED &&
-                 ((result->status >= 200 && result->status < 300) || result->status == 404);
+                 ((result->status >= 200 && result->status < 300) || unknown);
 
     n->answer.status = result->status;
     if (!heard) {

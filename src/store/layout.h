@@ -69,7 +69,9 @@ typedef struct {
     uint32_t outcome; /* word: pxr_status_t that the one who waits is told */
     uint32_t swept;   /* the era up to which legs that are over have been marked as changed */
     uint32_t single;  /* frozen: its room has one meeting only */
-    uint64_t room;    /* frozen: hash of the room id */
+    uint32_t vacated; /* the version since which its room may have another one */
+    uint32_t reserved;
+    uint64_t room; /* frozen: hash of the room id */
     pxr_told_t told;
     pxr_time_t queued_at;
     int64_t join_saved;              /* keeper only: what of last_join the database knows */

@@ -259,7 +259,7 @@ pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
     }
     memcpy(texts, in->answer, in->answer_len);
     memcpy(texts + in->answer_len, in->service_tag, tag_len);
-    if (in->single) {
+    if (in->single && pxr_room_of(&in->details) != 0) {
         pxr_room_key(pxr_room_of(&in->details), room);
         arrival.room = room;
         arrival.called = in->called && is_dialable(&in->details, PXR_ROOM_NAME)
@@ -283,6 +283,19 @@ pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
     return status;
 }
 
+pxr_status_t pxr_slot_close(const pxr_store_t *store, uint32_t link, pxr_time_t now)
+{
+    pxr_meeting_t life = pxr_slot(store, link)->life;
+    pxr_tx_t tx;
+
+    if (pxr_is_kept(store) ? !pxr_meeting_dismiss(&life, now) : !pxr_meeting_close(&life, now)) {
+        return PXR_OK;
+    }
+    pxr_tx_begin(&tx, store);
+    pxr_slot_put_life(&tx, link, &life, now);
+    return pxr_tx_commit(&tx);
+}
+
 pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
                              pxr_time_t now)
 {
@@ -293,18 +306,7 @@ pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_r
         return status;
     }
     link = pxr_slot_by_ref(store, workspace, ref);
-    if (link == 0) {
-        status = PXR_MISSING;
-    } else {
-        pxr_slot_t *slot = pxr_slot(store, link);
-        pxr_meeting_t life = slot->life;
-        pxr_tx_t tx;
-        if (pxr_is_kept(store) ? pxr_meeting_dismiss(&life, now) : pxr_meeting_close(&life, now)) {
-            pxr_tx_begin(&tx, store);
-            pxr_slot_put_life(&tx, link, &life, now);
-            status = pxr_tx_commit(&tx);
-        }
-    }
+    status = link != 0 ? pxr_slot_close(store, link, now) : PXR_MISSING;
     pxr_unlock(store);
     if (status == PXR_OK && pxr_is_kept(store)) {
         pxr_store_ring(store);
@@ -343,6 +345,8 @@ void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, p
     touch_life(tx, link, life);
     if (slot->single && is_over(life) && !is_over(&slot->life)) {
         pxr_slot_release_room(tx, slot);
+        pxr_tx_put_word(tx, &slot->vacated,
+                        pxr_tx_word(tx, &pxr_slot_stamp(tx->store, link)->version));
     }
     pxr_slot_tell(tx, link);
     pxr_tx_put(tx, &slot->life, life, sizeof(*life));

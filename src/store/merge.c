@@ -103,9 +103,22 @@ static pxr_status_t merge_known(const pxr_store_t *store, uint32_t link,
     return status == PXR_OK ? pxr_slot_fill_details(store, link, &in->details, true) : status;
 }
 
-/* The record as something that can be entered; texts[] receives answer and service tag. */
+/* The room that is to have this meeting only. Its key is made anew, so that a row that was changed
+ * by hand takes no other room. */
+static void take_room(const pxr_meeting_record_t *in, pxr_arrival_t *arrival, char *room)
+{
+    uint64_t hash = pxr_room_of(&in->details);
+
+    if (in->single && hash != 0 && !in->life.closed && in->life.state != PXR_MEETING_ENDED) {
+        pxr_room_key(hash, room);
+        arrival->room = room;
+        arrival->called = in->called[0] != '\0' ? in->called : NULL;
+    }
+}
+
+/* The record as something that can be entered; `tag`, `packed` and `room` receive what it needs. */
 static bool make_arrival(const pxr_meeting_record_t *in, pxr_new_meeting_t *meeting,
-                         pxr_arrival_t *arrival, char *tag, char *packed)
+                         pxr_arrival_t *arrival, char *tag, char *packed, char *room)
 {
     memcpy(tag, in->tag, in->tag_len);
     tag[in->tag_len] = '\0';
@@ -125,11 +138,7 @@ static bool make_arrival(const pxr_meeting_record_t *in, pxr_new_meeting_t *meet
     arrival->meeting = meeting;
     arrival->number = in->number[0] != '\0' ? in->number : NULL;
     arrival->calls = in->calls;
-    if (in->single && in->room_key[0] != '\0' && !in->life.closed &&
-        in->life.state != PXR_MEETING_ENDED) {
-        arrival->room = in->room_key;
-        arrival->called = in->called[0] != '\0' ? in->called : NULL;
-    }
+    take_room(in, arrival, room);
     arrival->packed = packed;
     arrival->packed_len = pxr_details_pack(&in->details, packed, PXR_DETAILS_MAX);
     arrival->state = SLOT_TAKEN;
@@ -220,8 +229,26 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     tx.root.active++;
     pxr_slot_put_life(&tx, link, &life, now);
     pxr_tx_put_word(&tx, &slot->state, SLOT_TAKEN);
+    /* Once more, because who looks without lock passes over what is no meeting yet. */
+    pxr_slot_tell(&tx, link);
     raise_last_join(slot, in->last_join);
     return pxr_tx_commit(&tx);
+}
+
+/* Whether another machine has told somebody of our creation: then it cannot be withdrawn any
+ * more. */
+static bool is_used(const pxr_store_t *store, uint32_t link, const pxr_meeting_record_t *in)
+{
+    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN ||
+           !pxr_calls_are_known(store, link, in->calls);
+}
+
+static pxr_status_t adopt_own(const pxr_store_t *store, uint32_t link,
+                              const pxr_meeting_record_t *in, pxr_time_t now)
+{
+    pxr_status_t status = pxr_slot_publish(store, link);
+
+    return status == PXR_OK ? merge_known(store, link, in, now) : status;
 }
 
 static bool is_named(const pxr_store_t *store, uint32_t workspace, const char *text)
@@ -265,9 +292,10 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
             make_way(store, workspace, PXR_SPACE_ROOM, arrival->room, PXR_EXISTS, now);
         }
     }
+    pxr_calls_make_way(store, workspace, in->calls, link, now);
     /* The database lets go of a number a little earlier than we do: until then it is not dialled
      * here. */
-    arrival->unlisted = is_named(store, workspace, in->number);
+    arrival->unlisted = strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
     switch (state) {
     case SLOT_TAKEN:
         return merge_known(store, link, in, now);
@@ -277,7 +305,9 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     case SLOT_WITHDRAWN:
         if (same) {
             /* Our own: it was written although nobody heard that it was. */
-            return state == SLOT_PENDING ? pxr_slot_publish(store, link) : PXR_OK;
+            return state == SLOT_PENDING || is_used(store, link, in)
+                       ? adopt_own(store, link, in, now)
+                       : PXR_OK;
         }
         pxr_slot_dissolve(store, link, PXR_EXISTS, now);
         arrival->unlisted = is_named(store, workspace, in->number);
@@ -303,6 +333,7 @@ pxr_status_t pxr_store_merge_meeting(const pxr_store_t *store, const pxr_meeting
     size_t texts_len = record->answer_len + record->tag_len;
     char *memory = malloc(PXR_DETAILS_MAX + texts_len + record->tag_len + 1);
     char *texts;
+    char room[PXR_ROOM_KEY_LEN + 1];
     pxr_new_meeting_t meeting;
     pxr_arrival_t arrival = {0};
     uint32_t workspace;
@@ -319,8 +350,9 @@ pxr_status_t pxr_store_merge_meeting(const pxr_store_t *store, const pxr_meeting
     if (status == PXR_OK) {
         memcpy(texts, record->answer, record->answer_len);
         memcpy(texts + record->answer_len, record->tag, record->tag_len);
-        status = make_arrival(record, &meeting, &arrival, texts + texts_len, memory) ? PXR_OK
-                                                                                     : PXR_INVALID;
+        status = make_arrival(record, &meeting, &arrival, texts + texts_len, memory, room)
+                     ? PXR_OK
+                     : PXR_INVALID;
     }
     if (status == PXR_OK) {
         status = pxr_lock(store);

@@ -8,6 +8,10 @@
 /* Writes the life cycle back; a meeting that has ended goes into the queue of the ended. */
 void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, pxr_time_t now);
 
+/* Nobody can join it from now on; with a database the keeper ends it where nobody is in it.
+ * (src/store/meetings.c) */
+pxr_status_t pxr_slot_close(const pxr_store_t *store, uint32_t link, pxr_time_t now);
+
 /* A meeting that is to take a free slot. */
 typedef struct {
     const pxr_new_meeting_t *meeting;
@@ -64,7 +68,18 @@ void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot);
 pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace,
                               const pxr_arrival_t *arrival, pxr_ref_t *ref);
 
-/* Takes in further calls that another machine has heard of. Lock. */
+/* Whether the database knows that the room's former meeting is over. Before that it would take a
+ * new one for a second one. Lock. */
+bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t slot);
+
+/* Creations that wait for the database cannot have the ids of these calls; `own` stays. Lock. */
+void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
+                        uint32_t own, pxr_time_t now);
+
+/* Whether all these calls lead to this slot. Lock. */
+bool pxr_calls_are_known(const pxr_store_t *store, uint32_t slot, const char *calls);
+
+/* Takes in further calls that another machine has heard of, as far as there is room. Lock. */
 pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t slot, const char *calls);
 
 /* Writes what the names of a slot say: further calls, and the name of the room. Lock. */

@@ -62,7 +62,7 @@ static pxr_status_t copy_meeting(const pxr_store_t *store, pxr_slot_t *slot,
     memcpy(r->number, slot->number, sizeof(r->number));
     r->breakouts = slot->breakouts != 0;
     r->single = slot->single != 0;
-    if (r->single) {
+    if (r->single && slot->room != 0) {
         pxr_room_key(slot->room, r->room_key);
     }
     pxr_slot_calls(store, slot, r->calls, r->called);
@@ -105,6 +105,9 @@ pxr_status_t pxr_store_copy_meeting(const pxr_store_t *store, pxr_change_t *chan
     case SLOT_PENDING:
         out->standing = PXR_STANDING_PENDING;
         out->waiting_since = slot->queued_at;
+        if (slot->single && !pxr_slot_room_is_vacant(store, change->link)) {
+            status = PXR_BUSY;
+        }
         break;
     case SLOT_WITHDRAWN:
         out->standing = PXR_STANDING_WITHDRAWN;

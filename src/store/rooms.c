@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "names.h"
+#include "pxr_alias.h"
 
 /* Rooms that have one meeting only, and what else leads to that one. */
 
@@ -14,20 +15,25 @@ void pxr_room_key(uint64_t room, char out[PXR_ROOM_KEY_LEN + 1])
     out[PXR_ROOM_KEY_LEN] = '\0';
 }
 
-/* The next id of a list; NULL at its end. */
+/* The next id of a list; NULL at its end. What cannot be an id is left out: a list may come from a
+ * database that somebody has changed. */
 static const char *next_call(const char **list, char id[PXR_MEETING_ID_MAX + 1])
 {
-    size_t len;
-
-    *list += strspn(*list, " ");
-    len = strcspn(*list, " ");
-    if (len == 0 || len > PXR_MEETING_ID_MAX) {
-        return NULL;
+    for (;;) {
+        size_t len;
+        *list += strspn(*list, " ");
+        len = strcspn(*list, " ");
+        if (len == 0) {
+            return NULL;
+        }
+        if (pxr_meeting_id_valid(*list, len)) {
+            memcpy(id, *list, len);
+            id[len] = '\0';
+            *list += len;
+            return id;
+        }
+        *list += len;
     }
-    memcpy(id, *list, len);
-    id[len] = '\0';
-    *list += len;
-    return id;
 }
 
 static uint32_t count_calls(const char *list)
@@ -35,7 +41,7 @@ static uint32_t count_calls(const char *list)
     char id[PXR_MEETING_ID_MAX + 1];
     uint32_t count = 0;
 
-    while (list != NULL && next_call(&list, id) != NULL) {
+    while (list != NULL && count < PXR_CALLS_MAX && next_call(&list, id) != NULL) {
         count++;
     }
     return count;
@@ -52,23 +58,46 @@ static bool is_free(const pxr_store_t *store, uint32_t workspace, pxr_space_t sp
     return pxr_name_find(store, workspace, space, text, strlen(text)) == 0;
 }
 
+/* Whether it is one of the names that are being added, from `link` on: the index does not lead to
+ * those yet. */
+static bool is_added(const pxr_tx_t *tx, uint32_t link, pxr_space_t space, const char *text)
+{
+    while (link != 0) {
+        const pxr_name_t *name = pxr_name(tx->store, link);
+        if (pxr_name_space(name->kind) == space && strcmp(name->text, text) == 0) {
+            return true;
+        }
+        link = pxr_tx_word(tx, &name->sibling);
+    }
+    return false;
+}
+
+static void add_name(pxr_tx_t *tx, uint32_t *siblings, uint32_t link, pxr_name_kind_t kind,
+                     const char *text)
+{
+    pxr_space_t space = pxr_name_space(kind);
+
+    if (is_free(tx->store, pxr_slot(tx->store, link)->workspace, space, text) &&
+        !is_added(tx, *siblings, space, text)) {
+        pxr_name_add(tx, siblings, link, kind, text);
+    }
+}
+
 void pxr_slot_name_room(pxr_tx_t *tx, uint32_t *siblings, uint32_t link, const pxr_arrival_t *in)
 {
-    uint32_t workspace = pxr_slot(tx->store, link)->workspace;
     char id[PXR_MEETING_ID_MAX + 1];
     const char *calls = in->calls;
+    uint32_t count = count_calls(calls);
 
-    if (in->room != NULL && is_free(tx->store, workspace, PXR_SPACE_ROOM, in->room)) {
-        pxr_name_add(tx, siblings, link, PXR_NAME_ROOM, in->room);
+    if (in->room != NULL) {
+        add_name(tx, siblings, link, PXR_NAME_ROOM, in->room);
     }
-    if (in->called != NULL && strcmp(in->called, in->meeting->id) != 0 &&
-        is_free(tx->store, workspace, PXR_SPACE_DIAL, in->called)) {
-        pxr_name_add(tx, siblings, link, PXR_NAME_CALLED, in->called);
+    if (in->called != NULL) {
+        add_name(tx, siblings, link, PXR_NAME_CALLED, in->called);
     }
-    while (calls != NULL && next_call(&calls, id) != NULL) {
-        if (is_free(tx->store, workspace, PXR_SPACE_DIAL, id)) {
-            pxr_name_add(tx, siblings, link, PXR_NAME_CALL, id);
-        }
+    for (uint32_t i = 0; i < count; i++) {
+        next_call(&calls, id);
+        add_name(tx, siblings, link, PXR_NAME_CALL, id);
     }
 }
 
@@ -141,12 +170,48 @@ pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t link, const
             status = add_call(store, link, id, true);
         }
     }
-    return status;
+    /* There is room for no more of them; of the meeting itself everything is known. */
+    return status == PXR_FULL ? PXR_OK : status;
+}
+
+bool pxr_calls_are_known(const pxr_store_t *store, uint32_t link, const char *calls)
+{
+    char id[PXR_MEETING_ID_MAX + 1];
+
+    while (next_call(&calls, id) != NULL) {
+        uint32_t name =
+            pxr_name_find(store, pxr_slot(store, link)->workspace, PXR_SPACE_DIAL, id, strlen(id));
+        if (name == 0 || pxr_name(store, name)->slot != link) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
+                        uint32_t own, pxr_time_t now)
+{
+    char id[PXR_MEETING_ID_MAX + 1];
+
+    while (next_call(&calls, id) != NULL) {
+        uint32_t link = pxr_slot_by_id(store, workspace, id, strlen(id));
+        uint32_t state = link != 0 ? pxr_slot(store, link)->state : (uint32_t)SLOT_FREE;
+        if (link != own && (state == SLOT_PENDING || state == SLOT_WITHDRAWN)) {
+            pxr_slot_dissolve(store, link, PXR_EXISTS, now);
+        }
+    }
+}
+
+/* Its time is over, and the room is to have another one, although nobody has ended it yet. */
+static bool is_expired(const pxr_slot_t *slot, pxr_time_t now)
+{
+    return slot->state == SLOT_TAKEN && pxr_meeting_verdict(&slot->life, now) == PXR_ENDED;
 }
 
 pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, const pxr_arrival_t *in,
                               pxr_ref_t *ref)
 {
+    pxr_time_t now = in->meeting->life.created_at;
     uint32_t name = in->room != NULL ? pxr_name_find(store, workspace, PXR_SPACE_ROOM, in->room,
                                                      strlen(in->room))
                                      : 0;
@@ -155,6 +220,10 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
     if (link == 0) {
         return PXR_MISSING;
     }
+    if (is_expired(pxr_slot(store, link), now)) {
+        pxr_status_t status = pxr_slot_close(store, link, now);
+        return status == PXR_OK ? PXR_MISSING : status;
+    }
     ref->slot = link;
     ref->generation = pxr_name(store, name)->generation;
     if (pxr_slot(store, link)->state == SLOT_WITHDRAWN) {
@@ -162,4 +231,21 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
         return PXR_BUSY;
     }
     return in->meeting->given ? add_call(store, link, in->meeting->id, false) : PXR_OK;
+}
+
+bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t link)
+{
+    const pxr_slot_t *slot = pxr_slot(store, link);
+
+    for (uint32_t at = 1; at <= store->segment->slots; at++) {
+        const pxr_stamp_t *stamp = pxr_slot_stamp(store, at);
+        const pxr_slot_t *other = pxr_slot(store, at);
+        if (stamp->version != stamp->saved && at != link && other->single &&
+            other->room == slot->room && other->workspace == slot->workspace &&
+            other->state == SLOT_TAKEN && other->vacated != 0 &&
+            (int32_t)(stamp->saved - other->vacated) < 0) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -1,13 +1,21 @@
 """The companion app and the module itself, with the access that the app's README gives the app."""
 
+import json
 import re
 import textwrap
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from apps_engine import APP_ID
+from conftest import SECRET
 from fixtures import Servers, bury
+from httpd import PATIENCE, free_ports
 from meetings import Api
+from pexip import Node, one_leg
+from waiting import stays, wait_until
 from workspace import ADMIN, PASSWORD_FILE, PREFIX, password_line, workspace
 
 README = Path(__file__).resolve().parents[2] / "src" / "rocketchat-app" / "README.md"
@@ -27,11 +35,52 @@ def lines_of_the_readme():
     return textwrap.dedent(block)
 
 
+class PublicApi(BaseHTTPRequestHandler):
+    """How Rocket.Chat lets others reach an app: the path says which, and 404 in plain text that there is none."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        app = self.server.app
+        if app is None or self.path != f"/api/apps/public/{APP_ID}/ended":
+            self.reply(404, "text/plain", b"Not Found")
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = app.do("request", path="ended", method="post", headers=headers, content=json.loads(body))
+        self.server.answers.append(answer["status"])
+        self.reply(answer["status"], "application/json", json.dumps(answer["content"]).encode())
+
+    def reply(self, status, kind, body):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
 @pytest.fixture(scope="module")
-def server(mpm):
+def rocketchat():
+    """What the module tells that a call has ended; `app` is the one that is installed there."""
+    port, = free_ports(1)
+    server = ThreadingHTTPServer(("127.0.0.1", port), PublicApi)
+    server.daemon_threads, server.app, server.answers = True, None, []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def server(mpm, rocketchat):
     servers = Servers(mpm)
+    callback = f"http://127.0.0.1:{rocketchat.server_address[1]}/api/apps/public/{APP_ID}/ended"
     try:
-        httpd = servers(workspace() + lines_of_the_readme(), start=False)
+        httpd = servers(workspace(extra=f"PexipRCAppCallback {callback} conf/callback") + lines_of_the_readme(), start=False)
+        httpd.write("conf/callback", f"{SECRET}\n", 0o600)
         passwords = Path(httpd.root) / PASSWORD_FILE
         passwords.write_text(passwords.read_text() + password_line(*APP))
         httpd.start()
@@ -41,11 +90,15 @@ def server(mpm):
 
 
 @pytest.fixture
-def app(running_engine, server):
+def app(running_engine, server, rocketchat):
+    rocketchat.app = running_engine
+    rocketchat.answers.clear()
     running_engine.do("put", rooms=[ROOM, CHAT])
+    running_engine.do("world")
     running_engine.do("set", settings={"module_address": f"http://127.0.0.1:{server.port}{PREFIX}", "module_user": APP[0],
-                                       "module_password": APP[1], "callback_secret": ""})
-    return running_engine
+                                       "module_password": APP[1], "callback_secret": SECRET})
+    yield running_engine
+    rocketchat.app = None
 
 
 def query(url):
@@ -74,10 +127,49 @@ def test_a_call_from_its_start_to_a_join(app, server):
     assert "muteCamera" not in host and "muteMicrophone" not in guest
 
 
-def test_who_joins_what_has_ended_is_sent_to_the_page_that_says_so(app, server):
+def test_details_are_those_of_who_asks(app, server):
+    call = {**CALL, "_id": f"{CALL_ID}{'e' if app.own_process else 'f'}"}
+    url = app.do("generateUrl", call=call)
+    pins = Api(server).read(call["_id"])["pins"]
+
+    def told(user):
+        return dict(block["text"]["text"].split(": ", 1) for block in app.do("getVideoConferenceInfo", call=call, user=user))
+    creator, member = told(NINA), told(OTTO)
+    assert creator == {**member, "Host PIN": pins["host"]}
+    assert member == {"Title": "Weekly", "Join by browser": url, "Address": f"{call['_id']}@meet.example.com",
+                      "Alias": call["_id"], "Guest PIN": pins["guest"]}
+
+
+def test_a_call_ends_in_rocketchat_when_its_meeting_does(app, server, rocketchat):
+    call = {**CALL, "_id": f"{CALL_ID}{'1' if app.own_process else '2'}"}
+    app.do("put", rooms=[ROOM], calls=[call])
+    app.do("generateUrl", call=call)
+    node = Node("10.10.1.11" if app.own_process else "10.10.1.12", server)
+    node.started()
+    node.conference_started(call["_id"])
+    anna = one_leg(node, call["_id"], "Anna")
+    assert rocketchat.answers == []
+    anna.leave()
+    node.conference_ended(call["_id"])
+    wait_until(lambda: rocketchat.answers, 15 * PATIENCE, "the module's callback")
+    assert rocketchat.answers == [200]
+    assert app.do("world")["updates"] == [{"_id": call["_id"], "status": 3}]
+
+
+def test_a_call_that_rocketchat_has_forgotten_is_not_told_again(app, server, rocketchat):
+    call = {**CALL, "_id": f"{CALL_ID}{'3' if app.own_process else '4'}"}
+    app.do("generateUrl", call=call)
+    Api(server).delete(call["_id"])
+    wait_until(lambda: rocketchat.answers, 15 * PATIENCE, "the module's callback")
+    stays(lambda: rocketchat.answers == [404], 1, "the only callback")
+    assert app.do("world")["updates"] == []
+
+
+def test_who_joins_what_has_ended_is_sent_to_the_page_that_says_so(app, server, rocketchat):
     call_id = f"{CALL_ID}{'c' if app.own_process else 'd'}"
     url = app.do("generateUrl", call={**CALL, "_id": call_id})
     Api(server).delete(call_id)
+    wait_until(lambda: rocketchat.answers, 15 * PATIENCE, "the module's callback")
     assert app.do("customizeUrl", call={**CALL, "_id": call_id, "url": url}, user=OTTO, options={}) == url
     assert server.request("GET", urlsplit(url).path).status == 410
 

@@ -52,13 +52,11 @@ static inline void assert_sound(const world_t *w)
     }
 }
 
-/* A meeting with everything it needs; the join key is made from the id. */
-static inline pxr_status_t make_meeting(const world_t *w, const char *id, const char *number,
-                                        pxr_time_t now, pxr_ref_t *ref, bool *created)
+/* A meeting with everything it needs; the join key is made from the id. Strings are borrowed. */
+static inline pxr_new_meeting_t plain_meeting(const char *id, char key[PXR_KEY_MAX + 1],
+                                              const char *room, pxr_time_t now)
 {
     static const char answer[] = "{\"status\":\"success\",\"action\":\"continue\",\"result\":{}}";
-    char key[PXR_KEY_MAX + 1];
-    char numbers[1][PXR_ALIAS_MAX + 1];
     pxr_new_meeting_t m = {.id = id,
                            .join_key = key,
                            .host_pin = "111111",
@@ -67,17 +65,45 @@ static inline pxr_status_t make_meeting(const world_t *w, const char *id, const 
                            .answer_len = sizeof(answer) - 1,
                            .service_tag = "rocket.chat"};
 
-    snprintf(key, sizeof(key), "key%.60s", id);
-    m.details.text[PXR_ROOM_ID] = "GENERAL";
-    m.details.len[PXR_ROOM_ID] = 7;
+    snprintf(key, PXR_KEY_MAX + 1, "key%.60s", id);
+    m.details.text[PXR_ROOM_ID] = room;
+    m.details.len[PXR_ROOM_ID] = strlen(room);
     m.details.text[PXR_CREATOR_ID] = "nina";
     m.details.len[PXR_CREATOR_ID] = 4;
+    pxr_meeting_init(&m.life, now, 0, 0, 3600 * PXR_SECOND, 10 * PXR_SECOND, 60 * PXR_SECOND);
+    return m;
+}
+
+static inline pxr_status_t make_meeting(const world_t *w, const char *id, const char *number,
+                                        pxr_time_t now, pxr_ref_t *ref, bool *created)
+{
+    char key[PXR_KEY_MAX + 1];
+    char numbers[1][PXR_ALIAS_MAX + 1];
+    pxr_new_meeting_t m = plain_meeting(id, key, "GENERAL", now);
+
     if (number != NULL) {
         snprintf(numbers[0], sizeof(numbers[0]), "%s", number);
         m.numbers = (const char(*)[PXR_ALIAS_MAX + 1]) numbers;
         m.number_count = 1;
     }
-    pxr_meeting_init(&m.life, now, 0, 0, 3600 * PXR_SECOND, 10 * PXR_SECOND, 60 * PXR_SECOND);
+    return pxr_store_create(&w->store, w->workspace, &m, ref, created);
+}
+
+/* A call in a room that has one meeting only, by the id that somebody has given it; `name` is the
+ * room's, which leads there too, or NULL. */
+static inline pxr_status_t call_in_room(const world_t *w, const char *room, const char *name,
+                                        const char *id, pxr_time_t now, pxr_ref_t *ref,
+                                        bool *created)
+{
+    char key[PXR_KEY_MAX + 1];
+    pxr_new_meeting_t m = plain_meeting(id, key, room, now);
+
+    m.host_key = "proves the creator";
+    m.single = true;
+    m.given = true;
+    m.called = name != NULL;
+    m.details.text[PXR_ROOM_NAME] = name;
+    m.details.len[PXR_ROOM_NAME] = name != NULL ? strlen(name) : 0;
     return pxr_store_create(&w->store, w->workspace, &m, ref, created);
 }
 

@@ -360,7 +360,7 @@ static void every_change_is_written_and_only_what_changed(void **state)
     event = conference_event(PXR_EVENT_CONFERENCE_ENDED, N1, "Weekly42", 6, T0 + 7);
     tell(&m, event, T0 + 7);
     assert_changes(&m.w, 1, 1, 0);
-    db_push(db, &m);
+    db_push(db, &m, T0);
     assert_changes(&m.w, 0, 0, 0);
     for (size_t i = 0; i < db->leg_count; i++) {
         const pxr_leg_record_t *r = &db->legs[i].record;
@@ -392,7 +392,7 @@ static void a_join_request_is_told_to_the_others_once(void **state)
     sync_machine(db, &m, T0);
     pxr_store_note_join(&m.w.store, ref, T0 + 1);
     assert_int_equal(count_changes(&m.w, PXR_TABLE_MEETINGS), 1);
-    db_push(db, &m);
+    db_push(db, &m, T0);
     assert_int_equal(db_find(db, "Weekly42")->record.last_join, T0 + 1);
     assert_int_equal(count_changes(&m.w, PXR_TABLE_MEETINGS), 0);
     machine_close(&m);

@@ -506,7 +506,7 @@ static void a_meeting_with_many_rooms_goes_into_a_new_era(void **state)
     assert_sound(&m.w);
     assert_present(&m.w, "Weekly42", 250);
     /* The database is told that it is live. */
-    db_push(db, &m);
+    db_push(db, &m, T0);
     assert_int_equal(record->life.state, PXR_MEETING_LIVE);
     assert_int_equal(db->share_count, 250);
     for (size_t i = 0; i < db->share_count; i++) {
