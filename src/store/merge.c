@@ -173,17 +173,19 @@ static pxr_status_t enter_new(const pxr_store_t *store, uint32_t workspace,
 
 /* Events came before it: what they said is kept. */
 static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
-                             const pxr_meeting_record_t *in, const pxr_arrival_t *arrival,
-                             pxr_time_t now)
+                             const pxr_meeting_record_t *in, pxr_arrival_t *arrival, pxr_time_t now)
 {
     pxr_slot_t *slot = pxr_slot(store, link);
     uint32_t names = slot->names;
     pxr_meeting_t life = in->life;
+    pxr_status_t status;
     const char *texts = arrival->texts;
     size_t texts_len = in->answer_len + in->tag_len;
     uint64_t room = pxr_room_of(&in->details);
     pxr_tx_t tx;
 
+    /* Those are added one by one: together with all its shares they would not fit into one log. */
+    arrival->calls = NULL;
     pxr_tx_begin(&tx, store);
     if (tx.root.active >= store->segment->sizes.meetings ||
         tx.root.names_free < 2 + pxr_room_names(arrival) ||
@@ -232,7 +234,8 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     /* Once more, because who looks without lock passes over what is no meeting yet. */
     pxr_slot_tell(&tx, link);
     raise_last_join(slot, in->last_join);
-    return pxr_tx_commit(&tx);
+    status = pxr_tx_commit(&tx);
+    return status == PXR_OK ? pxr_slot_merge_calls(store, link, in->calls) : status;
 }
 
 /* Whether another machine has told somebody of our creation: then it cannot be withdrawn any
@@ -241,6 +244,12 @@ static bool is_used(const pxr_store_t *store, uint32_t link, const pxr_meeting_r
 {
     return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN ||
            !pxr_calls_are_known(store, link, in->calls);
+}
+
+/* Whether anybody has come to it by our own knowledge. */
+static bool is_in_use(pxr_slot_t *slot)
+{
+    return slot->life.state != PXR_MEETING_OPEN || atomic_load(&slot->last_join) != 0;
 }
 
 static pxr_status_t adopt_own(const pxr_store_t *store, uint32_t link,
@@ -267,7 +276,9 @@ static void make_way(const pxr_store_t *store, uint32_t workspace, pxr_space_t s
     uint32_t state = link != 0 ? pxr_slot(store, link)->state : (uint32_t)SLOT_FREE;
 
     if (state == SLOT_PENDING || state == SLOT_WITHDRAWN) {
-        pxr_slot_dissolve(store, link, outcome, now);
+        /* Whose call has that name finds the meeting when he tries again. */
+        bool is_call = pxr_name(store, name)->kind == PXR_NAME_CALL;
+        pxr_slot_dissolve(store, link, is_call ? PXR_EXISTS : outcome, now);
     }
 }
 
@@ -290,6 +301,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         make_way(store, workspace, PXR_SPACE_DIAL, in->number, PXR_INVALID, now);
         if (arrival->room != NULL) {
             make_way(store, workspace, PXR_SPACE_ROOM, arrival->room, PXR_EXISTS, now);
+            pxr_room_make_way(store, workspace, arrival->room);
         }
     }
     pxr_calls_make_way(store, workspace, in->calls, link, now);
@@ -298,7 +310,13 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     arrival->unlisted = strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
     switch (state) {
     case SLOT_TAKEN:
-        return merge_known(store, link, in, now);
+        if (same || is_in_use(pxr_slot(store, link))) {
+            return merge_known(store, link, in, now);
+        }
+        /* Its maker has given it up, and somebody has made another one of this id since. */
+        pxr_slot_dissolve(store, link, PXR_MISSING, now);
+        arrival->unlisted = is_named(store, workspace, in->number);
+        break;
     case SLOT_PROVISIONAL:
         return complete(store, link, in, arrival, now);
     case SLOT_PENDING:
@@ -315,6 +333,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     default:
         break;
     }
+    pxr_call_make_way(store, workspace, in->id, 0, now);
     return is_named(store, workspace, in->id) ? PXR_TAKEN
                                               : enter_new(store, workspace, in, arrival, now);
 }

@@ -12,7 +12,7 @@
  */
 
 #define DB_MEETINGS 128
-#define DB_SHARES 256
+#define DB_SHARES 512
 #define DB_LEGS 512
 
 typedef struct {
