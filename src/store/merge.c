@@ -242,7 +242,7 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
  * more. */
 static bool is_used(const pxr_store_t *store, uint32_t link, const pxr_meeting_record_t *in)
 {
-    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN ||
+    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN || in->life.closed ||
            !pxr_calls_are_known(store, link, in->calls);
 }
 
@@ -280,6 +280,24 @@ static void make_way(const pxr_store_t *store, uint32_t workspace, pxr_space_t s
         bool is_call = pxr_name(store, name)->kind == PXR_NAME_CALL;
         pxr_slot_dissolve(store, link, is_call ? PXR_EXISTS : outcome, now);
     }
+}
+
+/* A new one, unless its id is another one's name here. */
+static pxr_status_t enter_named(const pxr_store_t *store, uint32_t workspace,
+                                const pxr_meeting_record_t *in, const pxr_arrival_t *arrival,
+                                pxr_time_t now)
+{
+    bool was_call = pxr_call_make_way(store, workspace, in->id, 0, now);
+    pxr_status_t status = PXR_TAKEN;
+
+    if (!is_named(store, workspace, in->id)) {
+        status = enter_new(store, workspace, in, arrival, now);
+    }
+    if (status == PXR_OK && was_call) {
+        status =
+            pxr_slot_want(store, pxr_slot_by_id(store, workspace, in->id, strlen(in->id)), now);
+    }
+    return status;
 }
 
 static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
@@ -333,9 +351,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     default:
         break;
     }
-    pxr_call_make_way(store, workspace, in->id, 0, now);
-    return is_named(store, workspace, in->id) ? PXR_TAKEN
-                                              : enter_new(store, workspace, in, arrival, now);
+    return enter_named(store, workspace, in, arrival, now);
 }
 
 /* A row that nobody here has written could say anything. */

@@ -12,6 +12,11 @@ void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, p
  * (src/store/meetings.c) */
 pxr_status_t pxr_slot_close(const pxr_store_t *store, uint32_t link, pxr_time_t now);
 
+/* Somebody is told of this meeting. Another machine that made it may be about to take it back,
+ * because nobody waits for it there any more: it will read that it is wanted here.
+ * (src/store/meetings.c) */
+pxr_status_t pxr_slot_want(const pxr_store_t *store, uint32_t link, pxr_time_t now);
+
 /* A meeting that is to take a free slot. */
 typedef struct {
     const pxr_new_meeting_t *meeting;
@@ -80,7 +85,7 @@ bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t slot);
  * in here and is not written yet gives way, but for what belongs to `own`. Lock. */
 void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
                         uint32_t own, pxr_time_t now);
-void pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
+bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
                        pxr_time_t now);
 
 /* Whether all these calls lead to this slot. Lock. */

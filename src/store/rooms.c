@@ -208,7 +208,7 @@ bool pxr_calls_are_known(const pxr_store_t *store, uint32_t link, const char *ca
     return true;
 }
 
-void pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
+bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
                        pxr_time_t now)
 {
     uint32_t link = pxr_name_find(store, workspace, PXR_SPACE_DIAL, id, strlen(id));
@@ -217,16 +217,18 @@ void pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char 
     pxr_tx_t tx;
 
     if (slot == 0 || slot == own) {
-        return;
+        return false;
     }
     if (pxr_name(store, link)->kind == PXR_NAME_CALL) {
         pxr_tx_begin(&tx, store);
         pxr_name_unlink(&tx, link);
-        pxr_tx_commit(&tx);
-    } else if (pxr_name(store, link)->kind == PXR_NAME_ID &&
-               (state == SLOT_PENDING || state == SLOT_WITHDRAWN)) {
+        return pxr_tx_commit(&tx) == PXR_OK;
+    }
+    if (pxr_name(store, link)->kind == PXR_NAME_ID &&
+        (state == SLOT_PENDING || state == SLOT_WITHDRAWN)) {
         pxr_slot_dissolve(store, slot, PXR_EXISTS, now);
     }
+    return false;
 }
 
 void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
@@ -267,7 +269,8 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
         /* Nobody knows yet whether it is one; the keeper is about to take it back. */
         return PXR_BUSY;
     }
-    return in->meeting->given ? add_call(store, link, in->meeting->id, false) : PXR_OK;
+    return in->meeting->given ? add_call(store, link, in->meeting->id, false)
+                              : pxr_slot_want(store, link, now);
 }
 
 bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t link)
