@@ -59,13 +59,13 @@ static const char *const version_1[] = {
 
 /* What Rocket.Chat is told, rooms that have one meeting only, and links that prove the creator. */
 static const char *const version_2[] = {
-    "ALTER TABLE meeting ADD COLUMN host_key @text NOT NULL DEFAULT ''",
-    "ALTER TABLE meeting ADD COLUMN single @int NOT NULL DEFAULT 0",
-    "ALTER TABLE meeting ADD COLUMN room_key @text NOT NULL DEFAULT ''",
-    "ALTER TABLE meeting ADD COLUMN called @text NOT NULL DEFAULT ''",
-    "ALTER TABLE meeting ADD COLUMN calls @text NOT NULL DEFAULT ''",
-    "ALTER TABLE meeting ADD COLUMN told @text NOT NULL DEFAULT ''",
-    "ALTER TABLE meeting ADD COLUMN thread_id @text NOT NULL DEFAULT ''",
+    "ALTER TABLE meeting ADD COLUMN host_key @text",
+    "ALTER TABLE meeting ADD COLUMN single @int",
+    "ALTER TABLE meeting ADD COLUMN room_key @text",
+    "ALTER TABLE meeting ADD COLUMN called @text",
+    "ALTER TABLE meeting ADD COLUMN calls @text",
+    "ALTER TABLE meeting ADD COLUMN told @text",
+    "ALTER TABLE meeting ADD COLUMN thread_id @text",
     "CREATE TABLE lease (id @text, machine @text, until @int, PRIMARY KEY (id))",
     "INSERT INTO lease (id, machine, until) VALUES ('rocketchat', '', 0)",
     NULL};

@@ -246,12 +246,6 @@ static bool is_used(const pxr_store_t *store, uint32_t link, const pxr_meeting_r
            !pxr_calls_are_known(store, link, in->calls);
 }
 
-/* Whether anybody has come to it by our own knowledge. */
-static bool is_in_use(pxr_slot_t *slot)
-{
-    return slot->life.state != PXR_MEETING_OPEN || atomic_load(&slot->last_join) != 0;
-}
-
 static pxr_status_t adopt_own(const pxr_store_t *store, uint32_t link,
                               const pxr_meeting_record_t *in, pxr_time_t now)
 {
@@ -328,7 +322,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     arrival->unlisted = strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
     switch (state) {
     case SLOT_TAKEN:
-        if (same || is_in_use(pxr_slot(store, link))) {
+        if (same || pxr_slot(store, link)->life.state != PXR_MEETING_OPEN) {
             return merge_known(store, link, in, now);
         }
         /* Its maker has given it up, and somebody has made another one of this id since. */
