@@ -109,11 +109,15 @@ static bool is_named(const pxr_slot_t *slot)
            slot->state == SLOT_WITHDRAWN || slot->state == SLOT_PROVISIONAL;
 }
 
-/* Where nobody can join any more the room may have another meeting. */
+/* Where nobody can join any more the room may have another meeting. Before that is heard here the
+ * room may have given way already, as a call may have to a meeting of its id. */
 static bool is_released(const pxr_slot_t *slot, const pxr_name_t *name)
 {
-    return (name->kind == PXR_NAME_ROOM || name->kind == PXR_NAME_CALLED) &&
-           (slot->life.closed || slot->life.state == PXR_MEETING_ENDED);
+    bool of_room = name->kind == PXR_NAME_ROOM || name->kind == PXR_NAME_CALLED;
+    bool over = slot->life.closed || slot->life.state == PXR_MEETING_ENDED;
+
+    return (of_room && over) ||
+           ((of_room || name->kind == PXR_NAME_CALL) && name->state == NAME_UNLINKED);
 }
 
 static void check_names_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot)

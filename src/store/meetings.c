@@ -33,6 +33,7 @@ pxr_status_t pxr_slot_fill_details(const pxr_store_t *store, uint32_t link,
             pxr_tx_put_word(&tx, &slot->details, chain);
             pxr_tx_put_word(&tx, &slot->details_len, (uint32_t)len);
             pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
+            pxr_slot_tell(&tx, link);
             status = pxr_tx_commit(&tx);
         }
     }
@@ -183,10 +184,26 @@ static pxr_status_t revive(const pxr_store_t *store, uint32_t link)
     return pxr_tx_commit(&tx);
 }
 
+pxr_status_t pxr_slot_want(const pxr_store_t *store, uint32_t link, pxr_time_t now)
+{
+    pxr_slot_t *slot = pxr_slot(store, link);
+    pxr_tx_t tx;
+
+    if (store->segment->kept != PXR_KEEP_SHARED || slot->state != SLOT_TAKEN ||
+        slot->life.state != PXR_MEETING_OPEN || atomic_load(&slot->last_join) != 0) {
+        return PXR_OK;
+    }
+    atomic_store(&slot->last_join, now);
+    pxr_tx_begin(&tx, store);
+    pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
+    return pxr_tx_commit(&tx);
+}
+
 static pxr_status_t find_existing(const pxr_store_t *store, uint32_t known,
                                   const pxr_new_meeting_t *in, pxr_ref_t *ref, bool *created)
 {
     const pxr_name_t *name = pxr_name(store, known);
+    pxr_status_t status;
 
     if (name->kind != PXR_NAME_ID && name->kind != PXR_NAME_CALL) {
         return PXR_TAKEN;
@@ -207,7 +224,9 @@ static pxr_status_t find_existing(const pxr_store_t *store, uint32_t known,
         }
         return PXR_MISSING;
     default:
-        return pxr_slot_fill_details(store, name->slot, &in->details, false);
+        status = pxr_slot_want(store, name->slot, in->life.created_at);
+        return status == PXR_OK ? pxr_slot_fill_details(store, name->slot, &in->details, false)
+                                : status;
     }
 }
 

@@ -173,17 +173,19 @@ static pxr_status_t enter_new(const pxr_store_t *store, uint32_t workspace,
 
 /* Events came before it: what they said is kept. */
 static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
-                             const pxr_meeting_record_t *in, const pxr_arrival_t *arrival,
-                             pxr_time_t now)
+                             const pxr_meeting_record_t *in, pxr_arrival_t *arrival, pxr_time_t now)
 {
     pxr_slot_t *slot = pxr_slot(store, link);
     uint32_t names = slot->names;
     pxr_meeting_t life = in->life;
+    pxr_status_t status;
     const char *texts = arrival->texts;
     size_t texts_len = in->answer_len + in->tag_len;
     uint64_t room = pxr_room_of(&in->details);
     pxr_tx_t tx;
 
+    /* Those are added one by one: together with all its shares they would not fit into one log. */
+    arrival->calls = NULL;
     pxr_tx_begin(&tx, store);
     if (tx.root.active >= store->segment->sizes.meetings ||
         tx.root.names_free < 2 + pxr_room_names(arrival) ||
@@ -232,14 +234,15 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     /* Once more, because who looks without lock passes over what is no meeting yet. */
     pxr_slot_tell(&tx, link);
     raise_last_join(slot, in->last_join);
-    return pxr_tx_commit(&tx);
+    status = pxr_tx_commit(&tx);
+    return status == PXR_OK ? pxr_slot_merge_calls(store, link, in->calls) : status;
 }
 
 /* Whether another machine has told somebody of our creation: then it cannot be withdrawn any
  * more. */
 static bool is_used(const pxr_store_t *store, uint32_t link, const pxr_meeting_record_t *in)
 {
-    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN ||
+    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN || in->life.closed ||
            !pxr_calls_are_known(store, link, in->calls);
 }
 
@@ -267,8 +270,28 @@ static void make_way(const pxr_store_t *store, uint32_t workspace, pxr_space_t s
     uint32_t state = link != 0 ? pxr_slot(store, link)->state : (uint32_t)SLOT_FREE;
 
     if (state == SLOT_PENDING || state == SLOT_WITHDRAWN) {
-        pxr_slot_dissolve(store, link, outcome, now);
+        /* Whose call has that name finds the meeting when he tries again. */
+        bool is_call = pxr_name(store, name)->kind == PXR_NAME_CALL;
+        pxr_slot_dissolve(store, link, is_call ? PXR_EXISTS : outcome, now);
     }
+}
+
+/* A new one, unless its id is another one's name here. */
+static pxr_status_t enter_named(const pxr_store_t *store, uint32_t workspace,
+                                const pxr_meeting_record_t *in, const pxr_arrival_t *arrival,
+                                pxr_time_t now)
+{
+    bool was_call = pxr_call_make_way(store, workspace, in->id, 0, now);
+    pxr_status_t status = PXR_TAKEN;
+
+    if (!is_named(store, workspace, in->id)) {
+        status = enter_new(store, workspace, in, arrival, now);
+    }
+    if (status == PXR_OK && was_call) {
+        status =
+            pxr_slot_want(store, pxr_slot_by_id(store, workspace, in->id, strlen(in->id)), now);
+    }
+    return status;
 }
 
 static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
@@ -290,6 +313,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         make_way(store, workspace, PXR_SPACE_DIAL, in->number, PXR_INVALID, now);
         if (arrival->room != NULL) {
             make_way(store, workspace, PXR_SPACE_ROOM, arrival->room, PXR_EXISTS, now);
+            pxr_room_make_way(store, workspace, arrival->room);
         }
     }
     pxr_calls_make_way(store, workspace, in->calls, link, now);
@@ -298,7 +322,13 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     arrival->unlisted = strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
     switch (state) {
     case SLOT_TAKEN:
-        return merge_known(store, link, in, now);
+        if (same || pxr_slot(store, link)->life.state != PXR_MEETING_OPEN) {
+            return merge_known(store, link, in, now);
+        }
+        /* Its maker has given it up, and somebody has made another one of this id since. */
+        pxr_slot_dissolve(store, link, PXR_MISSING, now);
+        arrival->unlisted = is_named(store, workspace, in->number);
+        break;
     case SLOT_PROVISIONAL:
         return complete(store, link, in, arrival, now);
     case SLOT_PENDING:
@@ -315,8 +345,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     default:
         break;
     }
-    return is_named(store, workspace, in->id) ? PXR_TAKEN
-                                              : enter_new(store, workspace, in, arrival, now);
+    return enter_named(store, workspace, in, arrival, now);
 }
 
 /* A row that nobody here has written could say anything. */

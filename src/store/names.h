@@ -12,6 +12,11 @@ void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, p
  * (src/store/meetings.c) */
 pxr_status_t pxr_slot_close(const pxr_store_t *store, uint32_t link, pxr_time_t now);
 
+/* Somebody is told of this meeting. Another machine that made it may be about to take it back,
+ * because nobody waits for it there any more: it will read that it is wanted here.
+ * (src/store/meetings.c) */
+pxr_status_t pxr_slot_want(const pxr_store_t *store, uint32_t link, pxr_time_t now);
+
 /* A meeting that is to take a free slot. */
 typedef struct {
     const pxr_new_meeting_t *meeting;
@@ -63,6 +68,10 @@ uint32_t pxr_room_names(const pxr_arrival_t *arrival);
 /* Nobody can join any more: the room may have another meeting. */
 void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot);
 
+/* The database knows another meeting of this room: the former one is over, although that has not
+ * been heard here yet. Lock. */
+pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room);
+
 /* Where the room has a meeting already: that one, to which the id of the arrival leads as well
  * where it was given. PXR_MISSING where it has none. Lock. */
 pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace,
@@ -72,9 +81,12 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace,
  * new one for a second one. Lock. */
 bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t slot);
 
-/* Creations that wait for the database cannot have the ids of these calls; `own` stays. Lock. */
+/* The database says where these calls lead, or that there is a meeting of this id: what was taken
+ * in here and is not written yet gives way, but for what belongs to `own`. Lock. */
 void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
                         uint32_t own, pxr_time_t now);
+bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
+                       pxr_time_t now);
 
 /* Whether all these calls lead to this slot. Lock. */
 bool pxr_calls_are_known(const pxr_store_t *store, uint32_t slot, const char *calls);

@@ -112,6 +112,26 @@ void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot)
     }
 }
 
+pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room)
+{
+    uint32_t name = pxr_name_find(store, workspace, PXR_SPACE_ROOM, room, strlen(room));
+    uint32_t link = name != 0 ? pxr_name(store, name)->slot : 0;
+    pxr_tx_t tx;
+
+    if (link == 0) {
+        return PXR_OK;
+    }
+    pxr_tx_begin(&tx, store);
+    pxr_slot_release_room(&tx, pxr_slot(store, link));
+    return pxr_tx_commit(&tx);
+}
+
+/* One whose id is a meeting's by now is none any more. */
+static bool is_call(const pxr_name_t *name)
+{
+    return name->kind == PXR_NAME_CALL && name->state == NAME_LINKED;
+}
+
 void pxr_slot_calls(const pxr_store_t *store, const pxr_slot_t *slot, char *calls, char *called)
 {
     size_t used = 0;
@@ -122,7 +142,7 @@ void pxr_slot_calls(const pxr_store_t *store, const pxr_slot_t *slot, char *call
         const pxr_name_t *name = pxr_name(store, link);
         if (name->kind == PXR_NAME_CALLED) {
             memcpy(called, name->text, (size_t)name->len + 1);
-        } else if (name->kind == PXR_NAME_CALL && used + name->len + 1 < PXR_CALLS_TEXT) {
+        } else if (is_call(name) && used + name->len + 1 < PXR_CALLS_TEXT) {
             if (used > 0) {
                 calls[used++] = ' ';
             }
@@ -188,17 +208,36 @@ bool pxr_calls_are_known(const pxr_store_t *store, uint32_t link, const char *ca
     return true;
 }
 
+bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
+                       pxr_time_t now)
+{
+    uint32_t link = pxr_name_find(store, workspace, PXR_SPACE_DIAL, id, strlen(id));
+    uint32_t slot = link != 0 ? pxr_name(store, link)->slot : 0;
+    uint32_t state = slot != 0 ? pxr_slot(store, slot)->state : (uint32_t)SLOT_FREE;
+    pxr_tx_t tx;
+
+    if (slot == 0 || slot == own) {
+        return false;
+    }
+    if (pxr_name(store, link)->kind == PXR_NAME_CALL) {
+        pxr_tx_begin(&tx, store);
+        pxr_name_unlink(&tx, link);
+        return pxr_tx_commit(&tx) == PXR_OK;
+    }
+    if (pxr_name(store, link)->kind == PXR_NAME_ID &&
+        (state == SLOT_PENDING || state == SLOT_WITHDRAWN)) {
+        pxr_slot_dissolve(store, slot, PXR_EXISTS, now);
+    }
+    return false;
+}
+
 void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
                         uint32_t own, pxr_time_t now)
 {
     char id[PXR_MEETING_ID_MAX + 1];
 
     while (next_call(&calls, id) != NULL) {
-        uint32_t link = pxr_slot_by_id(store, workspace, id, strlen(id));
-        uint32_t state = link != 0 ? pxr_slot(store, link)->state : (uint32_t)SLOT_FREE;
-        if (link != own && (state == SLOT_PENDING || state == SLOT_WITHDRAWN)) {
-            pxr_slot_dissolve(store, link, PXR_EXISTS, now);
-        }
+        pxr_call_make_way(store, workspace, id, own, now);
     }
 }
 
@@ -230,7 +269,8 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
         /* Nobody knows yet whether it is one; the keeper is about to take it back. */
         return PXR_BUSY;
     }
-    return in->meeting->given ? add_call(store, link, in->meeting->id, false) : PXR_OK;
+    return in->meeting->given ? add_call(store, link, in->meeting->id, false)
+                              : pxr_slot_want(store, link, now);
 }
 
 bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t link)
