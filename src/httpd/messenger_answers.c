@@ -394,9 +394,9 @@ static void after_callback(news_t *n, const pxr_rest_result_t *result)
     if (!heard) {
         if (n->told.task[PXR_TASK_CALLBACK].reason == PXR_REASON_NONE) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, n->m->server,
-                         "the companion app did not take the end of a call (%s, status %d); it is "
-                         "told again until it does",
-                         result->why, result->status);
+                         "the companion app did not take the end of a call (HTTP status %d%s%s); "
+                         "it is told again until it does",
+                         result->status, result->why[0] != '\0' ? ", " : "", result->why);
         }
         try_again(n, result->status == 0                              ? PXR_REASON_UNREACHABLE
                      : result->status == 401 || result->status == 403 ? PXR_REASON_CREDENTIALS

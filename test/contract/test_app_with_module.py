@@ -85,6 +85,8 @@ def server(mpm, rocketchat):
         passwords.write_text(passwords.read_text() + password_line(*APP))
         httpd.start()
         yield httpd
+        # Meetings of other tests end while no app is there to hear of it.
+        httpd.expect(r"the companion app did not take the end of a call")
     finally:
         bury(servers)
 

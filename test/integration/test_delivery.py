@@ -277,12 +277,14 @@ def outcomes(mpm):
         yield {**found, "elsewhere": list(ELSEWHERE.requests)}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", CALM)
 def test_what_a_room_is_told(outcomes, name):
     if outcomes[name]:
         raise outcomes[name]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", FAULTS)
 def test_there_is_one_right_message_in_the_end(outcomes, name):
     if outcomes[name]:

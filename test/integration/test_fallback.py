@@ -253,6 +253,7 @@ def test_four_that_hang_take_two_seconds_altogether(asking):
 
 # The breaker
 
+@pytest.mark.once
 def test_after_three_failures_a_server_rests_for_five_seconds(asking, others):
     first, _ = others
     first.serve(status=500)

@@ -135,6 +135,7 @@ def test_a_meeting_that_brings_its_discussion_gets_no_other(site):
 FAULTS = ["lost", "hang", "500", "failure", "garbage"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", FAULTS)
 def test_it_is_made_once_and_delays_nothing(make_sites, kind):
     site = make_sites({"troubled": {"extra": ON}})["troubled"]
