@@ -64,11 +64,6 @@ pxr_status_t pxr_store_invite(const pxr_store_t *store, uint32_t workspace, pxr_
 /* Takes the next one; `user` has room for PXR_USER_ID_MAX + 1 bytes. */
 bool pxr_store_next_invite(const pxr_store_t *store, pxr_tell_t *who, char *user);
 
-/* How many people were in the room, also those who have left; those of long ago may be forgotten
- * where the table of legs was full. PXR_MISSING. Any thread. */
-pxr_status_t pxr_store_count_visitors(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
-                                      size_t *people);
-
 /* How Rocket.Chat's REST API is doing, for people: written by one thread without lock, so a reader
  * in between may see half of it. */
 typedef struct {

@@ -73,14 +73,11 @@ static uint64_t render(pxr_case_t *c)
 {
     const pxr_workspace_t *w = c->site->workspace;
     const char **names = malloc((c->view.people_count + 1) * sizeof(*names));
-    size_t visitors = 0;
+    size_t visitors = c->view.life.visitors > 0 ? c->view.life.visitors - 1 : 0;
     pxr_chat_t chat;
     pxr_buf_t buf;
 
-    if (names == NULL ||
-        (c->ended &&
-         pxr_store_count_visitors(pxr_store(), w->number, c->job->who.ref, &visitors) != PXR_OK)) {
-        free(names);
+    if (names == NULL) {
         return 0;
     }
     chat = pxr_messenger_chat(w, &c->view, c->join_url, visitors, names);
