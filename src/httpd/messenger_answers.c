@@ -123,6 +123,7 @@ static void try_again(news_t *n, pxr_task_reason_t reason)
     uint32_t random = 0;
     char digits[4];
 
+    n->job->failed_at[kind] = n->now;
     if (pxr_random_digits(digits, 3)) {
         random = (uint32_t)atoi(digits);
     }
@@ -167,6 +168,7 @@ static bool is_settled(news_t *n)
         try_again(n, PXR_REASON_GARBLED);
         return true;
     case PXR_RC_FORBIDDEN:
+        n->site->paused_at = n->now;
         n->site->paused_until = n->now + PAUSE;
         try_again(n, PXR_REASON_CREDENTIALS);
         return true;
