@@ -19,7 +19,9 @@ typedef struct {
 
 /* The keeper says until when (by the steady clock) this machine is the one that delivers. */
 void pxr_store_deliver(const pxr_store_t *store, int64_t until);
-/* Any thread. */
+/* Until when that is; 0 where there is no database. Any thread. */
+int64_t pxr_store_delivers_until(const pxr_store_t *store);
+/* Whether it is so now. Any thread. */
 bool pxr_store_delivers(const pxr_store_t *store);
 
 /* Lets every meeting of which something is wanted be due: to be called when a messenger begins. */

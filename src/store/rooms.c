@@ -162,19 +162,26 @@ static uint32_t calls_of(const pxr_store_t *store, const pxr_slot_t *slot)
     return count;
 }
 
-static pxr_status_t add_call(const pxr_store_t *store, uint32_t link, const char *id, bool quiet)
+/* `told`, if not NULL, is what whoever makes the call wants to be told: that it is over. A meeting
+ * that began with somebody's word has nobody yet who wants that. */
+static pxr_status_t add_call(const pxr_store_t *store, uint32_t link, const char *id,
+                             const pxr_told_t *told)
 {
     pxr_slot_t *slot = pxr_slot(store, link);
     uint32_t names = slot->names;
     pxr_tx_t tx;
 
     pxr_tx_begin(&tx, store);
-    tx.quiet = tx.quiet || quiet;
+    tx.quiet = tx.quiet || told == NULL;
     if (tx.root.names_free == 0 || calls_of(store, slot) >= PXR_CALLS_MAX) {
         return PXR_FULL;
     }
     pxr_name_add(&tx, &names, link, PXR_NAME_CALL, id);
     pxr_tx_put_word(&tx, &slot->names, names);
+    if (told != NULL && slot->told.task[PXR_TASK_CALLBACK].state == PXR_TASK_NONE) {
+        pxr_tx_put(&tx, &slot->told.task[PXR_TASK_CALLBACK], &told->task[PXR_TASK_CALLBACK],
+                   sizeof(told->task[PXR_TASK_CALLBACK]));
+    }
     pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
     pxr_slot_tell(&tx, link);
     return pxr_tx_commit(&tx);
@@ -187,7 +194,7 @@ pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t link, const
 
     while (status == PXR_OK && next_call(&calls, id) != NULL) {
         if (is_free(store, pxr_slot(store, link)->workspace, PXR_SPACE_DIAL, id)) {
-            status = add_call(store, link, id, true);
+            status = add_call(store, link, id, NULL);
         }
     }
     /* There is room for no more of them; of the meeting itself everything is known. */
@@ -269,7 +276,7 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
         /* Nobody knows yet whether it is one; the keeper is about to take it back. */
         return PXR_BUSY;
     }
-    return in->meeting->given ? add_call(store, link, in->meeting->id, false)
+    return in->meeting->given ? add_call(store, link, in->meeting->id, &in->meeting->told)
                               : pxr_slot_want(store, link, now);
 }
 

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "names.h"
@@ -34,8 +33,9 @@ void pxr_slot_merge_told(pxr_tx_t *tx, uint32_t link, const char *text)
 
     pxr_told_parse(text, &other);
     if (pxr_told_merge(&told, &other)) {
+        const int64_t at_once = 0;
         pxr_tx_put(tx, &slot->told, &told, sizeof(told));
-        pxr_slot_tell(tx, link);
+        pxr_tx_put(tx, &pxr_tell(tx->store)[link - 1], &at_once, sizeof(at_once));
     }
 }
 
@@ -44,9 +44,14 @@ void pxr_store_deliver(const pxr_store_t *store, int64_t until)
     atomic_store(&store->segment->deliver_until, until);
 }
 
+int64_t pxr_store_delivers_until(const pxr_store_t *store)
+{
+    return pxr_is_kept(store) ? atomic_load(&store->segment->deliver_until) : 0;
+}
+
 bool pxr_store_delivers(const pxr_store_t *store)
 {
-    return pxr_is_kept(store) && atomic_load(&store->segment->deliver_until) > pxr_time_steady();
+    return pxr_store_delivers_until(store) > pxr_time_steady();
 }
 
 void pxr_store_tell_all(const pxr_store_t *store)
