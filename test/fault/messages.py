@@ -240,7 +240,8 @@ class Call:
             ends = [bool(re.search(r"\bended\b", text)) for text in message.texts]
             if ends != sorted(ends):
                 found.append(f"an old text over a newer one: {message.texts}")
-            if urlsplit(self.meeting["join_url"]).path not in unquote(f"{message.texts[0]} {message.words}"):
+            # What could not be posted before the end needs no link any more.
+            if not ends[0] and urlsplit(self.meeting["join_url"]).path not in unquote(f"{message.texts[0]} {message.words}"):
                 found.append("a message without the link")
         if len(self.personal_links()) != 1:
             found.append(f"{len(self.personal_links())} personal links")
