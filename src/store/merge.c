@@ -313,7 +313,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         make_way(store, workspace, PXR_SPACE_DIAL, in->number, PXR_INVALID, now);
         if (arrival->room != NULL) {
             make_way(store, workspace, PXR_SPACE_ROOM, arrival->room, PXR_EXISTS, now);
-            pxr_room_make_way(store, workspace, arrival->room);
+            pxr_room_make_way(store, workspace, arrival->room, link);
         }
     }
     pxr_calls_make_way(store, workspace, in->calls, link, now);

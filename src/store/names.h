@@ -69,8 +69,9 @@ uint32_t pxr_room_names(const pxr_arrival_t *arrival);
 void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot);
 
 /* The database knows another meeting of this room: the former one is over, although that has not
- * been heard here yet. Lock. */
-pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room);
+ * been heard here yet, unless it is `own`. Lock. */
+pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room,
+                               uint32_t own);
 
 /* Where the room has a meeting already: that one, to which the id of the arrival leads as well
  * where it was given. PXR_MISSING where it has none. Lock. */

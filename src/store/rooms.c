@@ -112,13 +112,14 @@ void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot)
     }
 }
 
-pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room)
+pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room,
+                               uint32_t own)
 {
     uint32_t name = pxr_name_find(store, workspace, PXR_SPACE_ROOM, room, strlen(room));
     uint32_t link = name != 0 ? pxr_name(store, name)->slot : 0;
     pxr_tx_t tx;
 
-    if (link == 0) {
+    if (link == 0 || link == own) {
         return PXR_OK;
     }
     pxr_tx_begin(&tx, store);
@@ -225,7 +226,7 @@ bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char 
         return pxr_tx_commit(&tx) == PXR_OK;
     }
     if (pxr_name(store, link)->kind == PXR_NAME_ID &&
-        (state == SLOT_PENDING || state == SLOT_WITHDRAWN)) {
+        (state == SLOT_PENDING || state == SLOT_WITHDRAWN || state == SLOT_PROVISIONAL)) {
         pxr_slot_dissolve(store, slot, PXR_EXISTS, now);
     }
     return false;
