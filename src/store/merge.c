@@ -238,12 +238,11 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     return status == PXR_OK ? pxr_slot_merge_calls(store, link, in->calls) : status;
 }
 
-/* Whether another machine has told somebody of our creation: then it cannot be withdrawn any
- * more. */
-static bool is_used(const pxr_store_t *store, uint32_t link, const pxr_meeting_record_t *in)
+/* Whether another machine has told somebody of our creation: then it cannot be withdrawn any more.
+ */
+static bool is_used(const pxr_meeting_record_t *in)
 {
-    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN || in->life.closed ||
-           !pxr_calls_are_known(store, link, in->calls);
+    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN || in->life.closed;
 }
 
 static pxr_status_t adopt_own(const pxr_store_t *store, uint32_t link,
@@ -335,9 +334,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     case SLOT_WITHDRAWN:
         if (same) {
             /* Our own: it was written although nobody heard that it was. */
-            return state == SLOT_PENDING || is_used(store, link, in)
-                       ? adopt_own(store, link, in, now)
-                       : PXR_OK;
+            return state == SLOT_PENDING || is_used(in) ? adopt_own(store, link, in, now) : PXR_OK;
         }
         pxr_slot_dissolve(store, link, PXR_EXISTS, now);
         arrival->unlisted = is_named(store, workspace, in->number);

@@ -89,9 +89,6 @@ void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char
 bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
                        pxr_time_t now);
 
-/* Whether all these calls lead to this slot. Lock. */
-bool pxr_calls_are_known(const pxr_store_t *store, uint32_t slot, const char *calls);
-
 /* Takes in further calls that another machine has heard of, as far as there is room. Lock. */
 pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t slot, const char *calls);
 

@@ -195,20 +195,6 @@ pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t link, const
     return status == PXR_FULL ? PXR_OK : status;
 }
 
-bool pxr_calls_are_known(const pxr_store_t *store, uint32_t link, const char *calls)
-{
-    char id[PXR_MEETING_ID_MAX + 1];
-
-    while (next_call(&calls, id) != NULL) {
-        uint32_t name =
-            pxr_name_find(store, pxr_slot(store, link)->workspace, PXR_SPACE_DIAL, id, strlen(id));
-        if (name == 0 || pxr_name(store, name)->slot != link) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
                        pxr_time_t now)
 {
@@ -256,12 +242,13 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
                                                      strlen(in->room))
                                      : 0;
     uint32_t link = name != 0 ? pxr_name(store, name)->slot : 0;
+    pxr_status_t status;
 
     if (link == 0) {
         return PXR_MISSING;
     }
     if (is_expired(pxr_slot(store, link), now)) {
-        pxr_status_t status = pxr_slot_close(store, link, now);
+        status = pxr_slot_close(store, link, now);
         return status == PXR_OK ? PXR_MISSING : status;
     }
     ref->slot = link;
@@ -270,8 +257,9 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
         /* Nobody knows yet whether it is one; the keeper is about to take it back. */
         return PXR_BUSY;
     }
-    return in->meeting->given ? add_call(store, link, in->meeting->id, false)
-                              : pxr_slot_want(store, link, now);
+    status = pxr_slot_want(store, link, now);
+    return status == PXR_OK && in->meeting->given ? add_call(store, link, in->meeting->id, false)
+                                                  : status;
 }
 
 bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t link)
