@@ -92,21 +92,19 @@ node:
 # Rocket.Chat's request validators: the packages cannot be loaded as they are, one file of each can.
 VALIDATORS = $(patsubst test/contract/validators/%.json,$(NPM_HOME)/validators/%.cjs,\
                $(wildcard test/contract/validators/*.json))
-ESBUILD    = $(NPM_HOME)/esbuild/node_modules/.bin/esbuild
+BUNDLER    = test/contract/validators/bundle.mjs
 
 $(NPM_HOME)/esbuild/installed: | node
 	@mkdir -p $(@D)
 	cd $(@D) && echo '{"private": true}' >package.json && $(NPM) esbuild@0.28.2
 	@touch $@
 
-$(NPM_HOME)/validators/%.cjs: test/contract/validators/%.json $(NPM_HOME)/esbuild/installed | node
+$(NPM_HOME)/validators/%.cjs: test/contract/validators/%.json $(BUNDLER) $(NPM_HOME)/esbuild/installed | node
 	@rm -rf $(NPM_HOME)/rest-typings-$*
 	@mkdir -p $(@D) $(NPM_HOME)/rest-typings-$*
 	cp $< $(NPM_HOME)/rest-typings-$*/package.json
 	cd $(NPM_HOME)/rest-typings-$* && $(NPM)
-	echo "export * from '@rocket.chat/rest-typings'" >$(NPM_HOME)/rest-typings-$*/all.mjs
-	$(ESBUILD) $(NPM_HOME)/rest-typings-$*/all.mjs --bundle --platform=node --format=cjs \
-	    --log-level=error --outfile=$@.part
+	node $(BUNDLER) $(NPM_HOME)/esbuild $(NPM_HOME)/rest-typings-$* $@.part
 	mv $@.part $@
 	@rm -rf $(NPM_HOME)/rest-typings-$*
 
@@ -136,8 +134,25 @@ $(APP_ZIP): $(APP_SOURCES) $(NPM_HOME)/app/installed
 app: node
 	@$(MAKE) --no-print-directory $(APP_ZIP)
 
+# What the newest Apps-Engine says about itself; its definitions are all that it still publishes.
+$(NPM_HOME)/newest/installed: test/contract/app/package.json | node
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
+# Rocket.Chat's message parsers of several releases.
+$(NPM_HOME)/parser/installed: test/contract/parser/package.json | node
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
 contract: node
-	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS)
+	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed \
+	    $(NPM_HOME)/parser/installed
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)

@@ -6,6 +6,8 @@
  *   processes       src/httpd/lifecycle.c, segment.c, helper.c, leader.c
  *   database        src/httpd/keeper.c, keeper_round.c
  *   requests        src/httpd/claim.c leads each to its handler_*.c
+ *   who joins       src/httpd/handler_join.c, join_body.c, join_pages.c, identity.c
+ *   others asked    src/httpd/outside.c, fallback.c
  *   history         src/httpd/handler_history.c, history_thread.c, history_page.c
  *   audit trail     src/httpd/event_log.c
  *   credentials     src/httpd/provider.c

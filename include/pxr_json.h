@@ -37,6 +37,10 @@ typedef struct pxr_json_doc pxr_json_doc_t;
 /* Parses a JSON object. On failure returns NULL and says in `why` what is wrong, naming the member
  * that holds the offending place. */
 pxr_json_doc_t *pxr_json_parse(const char *body, size_t len, pxr_buf_t *why);
+
+/* Replaces in place what the parser or a reader would refuse although it harms nobody: bad UTF-8,
+ * NUL escapes, lone surrogates, numbers beyond all range. */
+void pxr_json_mend(char *body, size_t len);
 void pxr_json_free(pxr_json_doc_t *doc);
 
 /* POST api/v1/meetings, interface section 5. */

@@ -71,7 +71,7 @@
 /* An edit that is older starts nothing. */
 #define PXR_WEBHOOK_EDIT_AGE (300 * PXR_SECOND)
 /* Characters of a command word that the help repeats. */
-#define PXR_WEBHOOK_WORD_UNITS 64
+#define PXR_CHAT_WORD_UNITS 64
 #define PXR_DISCUSSION_FORMAT_MAX 200
 #define PXR_DISCUSSION_TITLE_UNITS 120
 /* %Y doubles its length, %t is there once. */

@@ -59,13 +59,22 @@ char *pxr_rc_write_callback(const char *call_id);
 
 typedef enum {
     PXR_RC_OK,
-    PXR_RC_LATER,      /* not done, or may be repeated without harm: again after `wait` */
-    PXR_RC_UNKNOWN,    /* PXR_RC_SEND and _DISCUSS only: may be done; look before it is repeated */
-    PXR_RC_FORBIDDEN,  /* our credentials, so nothing else will work either */
-    PXR_RC_REFUSED,    /* never, for this room or message */
-    PXR_RC_MISSING,    /* there is no such message or room, or none that we may see */
-    PXR_RC_UNEDITABLE, /* PXR_RC_UPDATE only: the message cannot be changed (any more) */
-    PXR_RC_GARBLED,    /* whoever answered, it was not Rocket.Chat's API */
+    /* Not done, or of a kind that does no harm when it is done twice: again after `wait`. */
+    PXR_RC_LATER,
+    /* PXR_RC_SEND and PXR_RC_DISCUSS only: may be done, so look before it is repeated. What answers
+     * like this each time was refused in a way that nobody foresaw: give up after some rounds. */
+    PXR_RC_UNKNOWN,
+    /* Our credentials, or the whole workspace: nothing else will work either. */
+    PXR_RC_FORBIDDEN,
+    /* This room, or message, is closed to us for good: no member, unknown, archived, read only. */
+    PXR_RC_REFUSED,
+    /* PXR_RC_MESSAGE, PXR_RC_UPDATE, PXR_RC_ROOM, PXR_RC_DISCUSSIONS only: there is no such message
+     * or room. */
+    PXR_RC_MISSING,
+    /* PXR_RC_UPDATE only: the message cannot be changed, or not any more. */
+    PXR_RC_UNEDITABLE,
+    /* Whoever answered, it was not Rocket.Chat's API. */
+    PXR_RC_GARBLED,
 } pxr_rc_verdict_t;
 
 typedef struct {

@@ -66,6 +66,10 @@ bool pxr_told_merge(pxr_told_t *told, const pxr_told_t *other);
 bool pxr_task_set(pxr_task_t *task, pxr_task_state_t state, pxr_task_reason_t reason, int http,
                   pxr_time_t now);
 
+/* The state as people should see it: what waits for an administrator to put our credentials right
+ * has failed, although it is tried again by itself. */
+pxr_task_state_t pxr_task_shown(const pxr_task_t *task);
+
 /* Whether somebody has to do something about it, now or later; `ended`: the meeting has. */
 bool pxr_task_is_open(const pxr_told_t *told, pxr_task_kind_t kind, bool ended);
 

@@ -99,7 +99,7 @@ def sanitized():
     the unit tests look for ours."""
     library = subprocess.run([os.environ.get("CC", "cc"), "-print-file-name=libasan.so"],
                              capture_output=True, text=True, check=True).stdout.strip()
-    return integration("sanitized", "event", ("-m", "not slow"),
+    return integration("sanitized", "event", ("-m", "not slow and not once"),
                        PXR_MODULE=str(BUILD / "sanitized" / "mod_pexip_rc.so"),
                        PXR_PRELOAD=library,
                        ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:handle_abort=0",
@@ -132,8 +132,8 @@ PARTS = {
     "fault": lambda: integration("fault", "event", folder="fault"),
     "event": lambda: integration("event", "event"),
     "contract": contract,
-    "worker": lambda: integration("worker", "worker"),
-    "prefork": lambda: integration("prefork", "prefork"),
+    "worker": lambda: integration("worker", "worker", ("-m", "not once")),
+    "prefork": lambda: integration("prefork", "prefork", ("-m", "not once")),
     "sanitized": sanitized,
     "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), "fault"),
     "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), "fault"),

@@ -3,6 +3,7 @@
 
 #include "pxr_policy.h"
 #include "pxr_roster.h"
+#include "pxr_status.h"
 
 /* Appends `,"name":value` in the JSON type that Pexip expects for the option. */
 void pxr_option_put(pxr_buf_t *out, const pxr_option_t *option);
@@ -16,5 +17,10 @@ size_t pxr_roster_root(pxr_roster_leg_t *legs, size_t i);
 /* Takes name, protocol and role of one more leg of a person, who begins with "", "" and unknown. */
 void pxr_roster_add(const pxr_leg_t *leg, const char **name, const char **protocol,
                     pxr_role_t *role);
+
+/* Decodes percent-encoding once, and '+' to a blank where `plus`. PXR_INVALID on a bad escape or a
+ * NUL, PXR_TOO_LONG where the result and a NUL do not fit. */
+pxr_status_t pxr_percent_decode(const char *from, size_t len, bool plus, char *out, size_t size,
+                                size_t *out_len);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core_internal.h"
 #include "pxr_text.h"
 
 /* Longest name worth decoding; all that we ask for are shorter. */
@@ -16,32 +17,40 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* False on a bad escape, a NUL, or where the result does not fit. */
-static bool decode(const char *from, size_t len, char *out, size_t size, size_t *out_len)
+pxr_status_t pxr_percent_decode(const char *from, size_t len, bool plus, char *out, size_t size,
+                                size_t *out_len)
 {
     size_t used = 0;
 
     for (size_t i = 0; i < len; i++) {
         char c = from[i];
-        if (c == '+') {
+        if (c == '+' && plus) {
             c = ' ';
         } else if (c == '%') {
             int high = len - i >= 3 ? hex_value(from[i + 1]) : -1;
             int low = len - i >= 3 ? hex_value(from[i + 2]) : -1;
             if (high < 0 || low < 0) {
-                return false;
+                return PXR_INVALID;
             }
             c = (char)(unsigned char)(high * 16 + low);
             i += 2;
         }
-        if (c == '\0' || used + 1 >= size) {
-            return false;
+        if (c == '\0') {
+            return PXR_INVALID;
+        }
+        if (used + 1 >= size) {
+            return PXR_TOO_LONG;
         }
         out[used++] = c;
     }
     out[used] = '\0';
     *out_len = used;
-    return true;
+    return PXR_OK;
+}
+
+static bool decode(const char *from, size_t len, char *out, size_t size, size_t *out_len)
+{
+    return pxr_percent_decode(from, len, true, out, size, out_len) == PXR_OK;
 }
 
 static void read_value(pxr_query_field_t *field, const char *from, size_t len)

@@ -58,6 +58,15 @@ bool pxr_task_set(pxr_task_t *task, pxr_task_state_t state, pxr_task_reason_t re
     return true;
 }
 
+pxr_task_state_t pxr_task_shown(const pxr_task_t *task)
+{
+    bool blocked = task->reason == PXR_REASON_CREDENTIALS &&
+                   (task->state == PXR_TASK_WAITING || task->state == PXR_TASK_POSTED ||
+                    task->state == PXR_TASK_FIXED);
+
+    return blocked ? PXR_TASK_FAILED : (pxr_task_state_t)task->state;
+}
+
 bool pxr_task_is_open(const pxr_told_t *told, pxr_task_kind_t kind, bool ended)
 {
     switch (told->task[kind].state) {
@@ -74,12 +83,13 @@ bool pxr_task_is_open(const pxr_told_t *told, pxr_task_kind_t kind, bool ended)
 
 bool pxr_task_retry(pxr_task_t *task, pxr_time_t now)
 {
-    if (task->state != PXR_TASK_FAILED && task->state != PXR_TASK_WAITING &&
-        task->state != PXR_TASK_DROPPED) {
+    if (task->state == PXR_TASK_NONE || task->state == PXR_TASK_DONE) {
         return false;
     }
     /* A message that is there goes on from where it was. */
-    task->state = task->sent != 0 ? PXR_TASK_POSTED : PXR_TASK_WAITING;
+    if (task->state != PXR_TASK_FIXED) {
+        task->state = task->sent != 0 ? PXR_TASK_POSTED : PXR_TASK_WAITING;
+    }
     task->version++;
     task->reason = PXR_REASON_NONE;
     task->http = 0;

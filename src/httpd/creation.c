@@ -4,7 +4,7 @@
 
 #include "pxr_random.h"
 
-/* How meetings come into being, whoever wants them. */
+/* How meetings come into being, and how they are ended, whoever wants it. */
 
 /* Rounds of PXR_NUMBER_CANDIDATES draws before the numbers count as used up. */
 #define ROUNDS 8
@@ -215,6 +215,30 @@ pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const px
     } else if (*created) {
         pxr_store_count(call->store, w->number, PXR_COUNT_CREATED, 1);
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "meeting %s created", meeting.id);
+    }
+    return status;
+}
+
+/* Whoever ends a meeting in which nobody is may expect that it has ended. While the database is
+ * away it is only closed. */
+static void await_end(const pxr_call_t *call, pxr_ref_t ref)
+{
+    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
+
+    while (pxr_store_is_dismissed(call->store, ref) && pxr_time_now() < until &&
+           pxr_store_await_round(call->store, until - pxr_time_now())) {
+        /* Other machines may have to be waited for. */
+        apr_sleep(PXR_SECOND / 50);
+    }
+}
+
+pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref)
+{
+    pxr_status_t status =
+        pxr_store_close(call->store, call->workspace->number, ref, pxr_time_now());
+
+    if (status == PXR_OK) {
+        await_end(call, ref);
     }
     return status;
 }

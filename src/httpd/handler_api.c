@@ -71,7 +71,7 @@ static int create_meeting(request_rec *r, const pxr_call_t *call, const pxr_crea
     return reply_view(r, call, ref, created ? HTTP_CREATED : HTTP_OK);
 }
 
-pxr_json_doc_t *pxr_read_json(request_rec *r, int *reply)
+pxr_json_doc_t *pxr_read_json(request_rec *r, bool mend, int *reply)
 {
     char sentence[320];
     pxr_json_doc_t *doc;
@@ -88,6 +88,9 @@ pxr_json_doc_t *pxr_read_json(request_rec *r, int *reply)
         *reply = status;
         return NULL;
     }
+    if (mend) {
+        pxr_json_mend(body, len);
+    }
     pxr_buf_init(&why, sentence, sizeof(sentence));
     doc = pxr_json_parse(body, len, &why);
     if (doc == NULL) {
@@ -102,7 +105,7 @@ static int post_meeting(request_rec *r, const pxr_call_t *call)
     pxr_create_request_t in;
     pxr_buf_t why;
     int reply;
-    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, false, &reply);
 
     if (doc == NULL) {
         return reply;
@@ -267,7 +270,7 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
     pxr_status_t status;
     bool host;
     int reply;
-    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, false, &reply);
 
     if (doc == NULL) {
         return reply;
@@ -302,27 +305,10 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
     return reply;
 }
 
-/* Whoever ends a meeting in which nobody is may expect that it has ended. While the database is
- * away it is only closed. */
-static void await_end(const pxr_call_t *call, pxr_ref_t ref)
-{
-    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
-
-    while (pxr_store_is_dismissed(call->store, ref) && pxr_time_now() < until &&
-           pxr_store_await_round(call->store, until - pxr_time_now())) {
-        /* Other machines may have to be waited for. */
-        apr_sleep(PXR_SECOND / 50);
-    }
-}
-
 static int delete_meeting(request_rec *r, const pxr_call_t *call, const pxr_found_t *found)
 {
-    pxr_status_t status =
-        pxr_store_close(call->store, call->workspace->number, found->ref, pxr_time_now());
+    pxr_status_t status = pxr_close_meeting(call, found->ref);
 
-    if (status == PXR_OK) {
-        await_end(call, found->ref);
-    }
     return status == PXR_OK ? pxr_reply_empty(r, HTTP_NO_CONTENT) : pxr_reply_status(r, status);
 }
 
@@ -345,7 +331,7 @@ static int post_info(request_rec *r, const pxr_call_t *call, const pxr_found_t *
     pxr_view_t view;
     pxr_status_t status;
     int reply;
-    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, false, &reply);
 
     if (doc == NULL) {
         return reply;

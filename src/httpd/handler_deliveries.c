@@ -34,11 +34,11 @@ static void add_lines(pxr_json_deliveries_t *list, const pxr_view_t *view,
         const pxr_task_t *task = &view->told.task[kind];
         pxr_delivery_line_t line = {.meeting = view->id,
                                     .kind = pxr_task_kind_name((pxr_task_kind_t)kind),
-                                    .state = pxr_task_state_name((pxr_task_state_t)task->state),
+                                    .state = pxr_task_state_name(pxr_task_shown(task)),
                                     .reason = pxr_task_reason_name((pxr_task_reason_t)task->reason),
                                     .http_status = task->http,
                                     .changed_at = task->changed_at};
-        if (states[task->state]) {
+        if (states[pxr_task_shown(task)]) {
             pxr_json_deliveries_add(list, &line);
         }
     }
@@ -95,10 +95,11 @@ static pxr_status_t apply(const pxr_call_t *call, pxr_ref_t ref, pxr_delivery_ac
     *applied = false;
     for (int kind = 0; kind < PXR_TASKS && status == PXR_OK; kind++) {
         pxr_task_t task = told.task[kind];
-        bool wanted = action == PXR_DELIVERY_RETRY
-                          ? task.state == PXR_TASK_FAILED && pxr_task_retry(&task, now)
-                          : (task.state == PXR_TASK_FAILED || task.state == PXR_TASK_WAITING) &&
-                                pxr_task_drop(&task, now);
+        bool wanted =
+            action == PXR_DELIVERY_RETRY
+                ? pxr_task_shown(&task) == PXR_TASK_FAILED && pxr_task_retry(&task, now)
+                : (pxr_task_shown(&task) == PXR_TASK_FAILED || task.state == PXR_TASK_WAITING) &&
+                      pxr_task_drop(&task, now);
         if (wanted) {
             status = pxr_store_note_task(call->store, workspace, ref, (pxr_task_kind_t)kind, &task,
                                          told.task[kind].version);
@@ -117,7 +118,7 @@ static int act(request_rec *r, const pxr_call_t *call, const char *id)
     pxr_buf_t why;
     bool applied;
     int reply;
-    pxr_json_doc_t *doc = pxr_read_json(r, &reply);
+    pxr_json_doc_t *doc = pxr_read_json(r, false, &reply);
 
     if (doc == NULL) {
         return reply;

@@ -139,9 +139,9 @@ static bool navigates(request_rec *r)
     const char *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
     const char *accept = apr_table_get(r->headers_in, "Accept");
 
-    return r->method_number == M_GET &&
-           (mode != NULL ? strcmp(mode, "navigate") == 0
-                         : accept != NULL && strstr(accept, "text/html") != NULL);
+    /* Browsers that do not send the mode are older than it, or do not trust the connection. */
+    return r->method_number == M_GET && (mode == NULL || strcmp(mode, "navigate") == 0) &&
+           accept != NULL && strstr(accept, "text/html") != NULL;
 }
 
 static void put_discussion(const pxr_visit_t *visit, pxr_buf_t *out)

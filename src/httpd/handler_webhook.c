@@ -178,8 +178,7 @@ static int end_meeting(const hook_t *h, pxr_ref_t ref, const pxr_view_t *view)
 {
     const pxr_call_t *call = h->call;
     bool people_stay = view->life.present > 0;
-    pxr_status_t status =
-        pxr_store_close(call->store, call->workspace->number, ref, pxr_time_now());
+    pxr_status_t status = pxr_close_meeting(call, ref);
     pxr_buf_t buf;
     pxr_rc_post_t post = {.text = text_memory(h, &buf)};
 
@@ -330,9 +329,9 @@ int pxr_handle_webhook(request_rec *r, const pxr_call_t *call)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "pexip-rc-webhook believes nobody here: set " PXR_D_WEBHOOK_TOKEN
                       " to a file with the token of the outgoing webhook");
-        return HTTP_INTERNAL_SERVER_ERROR;
+        return pxr_reply_problem(r, HTTP_INTERNAL_SERVER_ERROR, "the webhook is not set up here");
     }
-    doc = pxr_read_json(r, &reply);
+    doc = pxr_read_json(r, true, &reply);
     if (doc == NULL) {
         return reply;
     }

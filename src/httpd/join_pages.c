@@ -4,6 +4,24 @@
 
 #define RETRY_SECONDS "5"
 
+/* Shown by us, or by the script of a page of ours. */
+#define WAYS "Ways to join besides the link:"
+#define ADDRESS "Address to dial"
+#define NUMBER "Number"
+#define ALIAS "Alias"
+#define GUEST_PIN "PIN for guests"
+#define HOST_PIN "PIN for hosts (keep it to yourself)"
+
+/* Looks what the web client has kept, and hands it in to the address of the page. */
+#define LOOK_UP \
+    "try{user=localStorage.getItem('Meteor.userId');" \
+    "token=localStorage.getItem('Meteor.loginToken');}catch(e){}\n"
+#define HAND_IN \
+    "fetch(location.pathname+location.search,{method:'POST',cache:'no-store'," \
+    "credentials:'same-origin',redirect:'error'," \
+    "headers:{'Content-Type':'application/json','Accept':'application/json'}," \
+    "body:JSON.stringify({userId:user,authToken:token})})"
+
 static const char *as_html(const pxr_visit_t *visit, const char *text)
 {
     return ap_escape_html2(visit->r->pool, text, 0);
@@ -37,11 +55,7 @@ static const char ask_script[] =
     "function go(url){location.replace(url);}\n"
     "function leave(){if(!stays){go(guest.href);}}\n"
     "function soon(){setTimeout(leave,Math.max(0,900-performance.now()));}\n"
-    "function ask(){\n"
-    "fetch(location.pathname+location.search,{method:'POST',cache:'no-store',"
-    "credentials:'same-origin',redirect:'error',"
-    "headers:{'Content-Type':'application/json','Accept':'application/json'},"
-    "body:JSON.stringify({userId:user,authToken:token})}).then(function(answer){\n"
+    "function ask(){\n" HAND_IN ".then(function(answer){\n"
     "if(answer.status===503){say.textContent='Rocket.Chat cannot be reached at present, so nobody "
     "can be recognised. This page tries again every few seconds.';setTimeout(ask," RETRY_SECONDS
     "000);return null;}\n"
@@ -54,11 +68,7 @@ static const char ask_script[] =
     "say.textContent='This browser is not known to Rocket.Chat as the one who started the "
     "meeting.';"
     "how.focus();});\n"
-    "mine.hidden=false;\n"
-    "try{user=localStorage.getItem('Meteor.userId');token=localStorage.getItem('Meteor.loginToken')"
-    ";"
-    "}catch(e){}\n"
-    "if(user&&token){ask();}else{soon();}\n"
+    "mine.hidden=false;\n" LOOK_UP "if(user&&token){ask();}else{soon();}\n"
     "})();";
 
 int pxr_join_ask_page(const pxr_visit_t *visit)
@@ -115,14 +125,43 @@ int pxr_join_retry_page(const pxr_visit_t *visit)
         false);
 }
 
+static const char info_script[] =
+    "(function(){'use strict';\n"
+    "var user=null,token=null,names={address:'" ADDRESS "',numeric_alias:'" NUMBER "',alias:'" ALIAS
+    "',guest_pin:'" GUEST_PIN "',host_pin:'" HOST_PIN "'};\n"
+    "function add(list,tag,text){var element=document.createElement(tag);"
+    "element.textContent=text;list.append(element);}\n"
+    "function show(ways){var "
+    "list=document.createElement('dl'),say=document.getElementById('say');\n"
+    "Object.keys(names).forEach(function(key){if(ways[key]){add(list,'dt',names[key]);"
+    "add(list,'dd',ways[key]);}});\n"
+    "document.querySelector('h1').textContent=document.title=ways.title||'The meeting';"
+    "say.textContent='" WAYS "';say.after(list);}\n" LOOK_UP "if(user&&token){" HAND_IN
+    ".then(function(answer){return answer.ok?answer.json():null;})"
+    ".then(function(ways){if(ways){show(ways);}}).catch(function(){});}\n"
+    "})();";
+
 int pxr_join_stranger_page(const pxr_visit_t *visit)
 {
-    return pxr_reply_page(
-        visit->r, HTTP_FORBIDDEN, "This is for people of Rocket.Chat",
-        "How else this meeting can be joined is shown to those who are known. Log "
-        "in to Rocket.Chat in this browser and open this page again, or, if you "
-        "started the meeting, open your personal link with /info behind its key.",
-        0);
+    request_rec *r = visit->r;
+    bool asks = pxr_identity_on_site(r, visit->call->workspace);
+    const char *nonce = pxr_page_nonce(r);
+
+    if (nonce == NULL) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    return pxr_reply_html(
+        r, HTTP_FORBIDDEN, nonce, "This is for people of Rocket.Chat", "",
+        apr_pstrcat(r->pool,
+                    "<p id=\"say\" role=\"status\">How else this meeting can be joined is shown to "
+                    "those who are known. Log in to Rocket.Chat in this browser and open this page "
+                    "again, or, if you started the meeting, open your personal link with /info "
+                    "behind its key.</p>\n",
+                    asks ? apr_pstrcat(r->pool, "<script nonce=\"", nonce, "\">\n", info_script,
+                                       "\n</script>\n", NULL)
+                         : "",
+                    NULL),
+        asks);
 }
 
 static const char *entry(const pxr_visit_t *visit, const char *name, const char *value)
@@ -144,12 +183,10 @@ static int info_page(const pxr_visit_t *visit, const pxr_info_t *info)
     }
     return pxr_reply_html(
         r, HTTP_OK, nonce, title, "",
-        apr_pstrcat(r->pool, "<p>Ways to join besides the link:</p>\n<dl>\n",
-                    entry(visit, "Address to dial", info->address),
-                    entry(visit, "Number", info->numeric_alias), entry(visit, "Alias", info->alias),
-                    entry(visit, "PIN for guests", info->guest_pin),
-                    entry(visit, "PIN for hosts (keep it to yourself)", info->host_pin), "</dl>\n",
-                    NULL),
+        apr_pstrcat(r->pool, "<p>" WAYS "</p>\n<dl>\n", entry(visit, ADDRESS, info->address),
+                    entry(visit, NUMBER, info->numeric_alias), entry(visit, ALIAS, info->alias),
+                    entry(visit, GUEST_PIN, info->guest_pin),
+                    entry(visit, HOST_PIN, info->host_pin), "</dl>\n", NULL),
         false);
 }
 

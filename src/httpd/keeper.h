@@ -5,8 +5,8 @@
 #include "pxr_httpd.h"
 #include "pxr_keep.h"
 
-/* What the keeper's files share: the thread (keeper.c) and what it does in one round
- * (keeper_round.c). */
+/* What the keeper's files share: the thread (keeper.c), what it does in one round (keeper_round.c),
+ * and what of that is reading (keeper_read.c). */
 
 /* At most so many records of one table go into one transaction. */
 #define PXR_KEEPER_BATCH 400
@@ -43,6 +43,13 @@ typedef struct {
     pxr_change_t changes[PXR_KEEPER_BATCH];
     pxr_meeting_copy_t copy;
 } pxr_keeper_t;
+
+/* keeper_read.c: everything that is new in the database, and whether it is another one. */
+pxr_db_status_t pxr_keeper_read(pxr_keeper_t *keeper);
+pxr_db_status_t pxr_keeper_pull(pxr_keeper_t *keeper, int64_t up_to);
+pxr_db_status_t pxr_keeper_note(pxr_keeper_t *keeper);
+/* Hands rows to the working set. */
+pxr_db_visitor_t pxr_keeper_visitor(pxr_keeper_t *keeper);
 
 /* Brings working set and database together once. */
 pxr_db_status_t pxr_keeper_round(pxr_keeper_t *keeper);

@@ -252,7 +252,8 @@ void pxr_child_stopping(apr_pool_t *pchild, int graceful)
     pxr_leader_yield();
     pxr_history_stopping(graceful);
     if (!graceful && store_is_open) {
-        /* Who waits for the database would hold up the stop of the whole server. */
+        /* Who waits, for the database or for others, would hold up the stop of the whole server. */
         pxr_store_stop_waiting(&store);
+        pxr_rest_child_exit();
     }
 }

@@ -49,6 +49,7 @@ typedef struct {
     bool busy;              /* a request is under way */
     bool unsure[PXR_TASKS]; /* it may have been sent already: look first */
     uint32_t failures[PXR_TASKS];
+    pxr_time_t failed_at[PXR_TASKS];
     pxr_time_t next_at[PXR_TASKS];
     char direct_room[4 * PXR_ID_CHARS + 1];
     char parent[4 * PXR_ID_CHARS + 1]; /* of the discussion; "": not known yet */
@@ -68,7 +69,8 @@ typedef struct {
 typedef struct {
     const pxr_workspace_t *workspace;
     size_t under_way;
-    pxr_time_t paused_until; /* our credentials were refused */
+    pxr_time_t paused_at; /* our credentials were refused */
+    pxr_time_t paused_until;
     pxr_route_t routes[PXR_ROUTES];
     pxr_chat_health_t health;
 } pxr_site_t;

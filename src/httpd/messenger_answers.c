@@ -7,7 +7,9 @@
 /* What is made of Rocket.Chat's answers. */
 
 /* Our credentials may be put right at any time. */
-#define PAUSE (30 * PXR_SECOND)
+#define PAUSE (15 * PXR_SECOND)
+/* A refusal that does not say why may be an answer to something that has arrived before. */
+#define REFUSALS 4
 
 typedef struct {
     pxr_messenger_t *m;
@@ -100,7 +102,9 @@ static void give_up(news_t *n, pxr_task_reason_t reason)
         pxr_view_t view;
         pxr_status_t status =
             pxr_store_read(pxr_store(), n->site->workspace->number, n->job->who.ref, &view);
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, n->m->server,
+        /* That a room is closed to us anybody can bring about. */
+        ap_log_error(APLOG_MARK, reason == PXR_REASON_ROOM ? APLOG_NOTICE : APLOG_ERR, 0,
+                     n->m->server,
                      "meeting %s: its %s is refused by Rocket.Chat (%s) and is not tried again; "
                      "see api/v1/deliveries",
                      status == PXR_OK ? view.id : "?", pxr_task_kind_name(n->errand->kind),
@@ -119,6 +123,7 @@ static void try_again(news_t *n, pxr_task_reason_t reason)
     uint32_t random = 0;
     char digits[4];
 
+    n->job->failed_at[kind] = n->now;
     if (pxr_random_digits(digits, 3)) {
         random = (uint32_t)atoi(digits);
     }
@@ -150,6 +155,12 @@ static bool is_settled(news_t *n)
         return true;
     case PXR_RC_UNKNOWN:
         n->job->unsure[n->errand->kind] = true;
+        if (answer->status >= 400 && answer->status < 500 &&
+            n->job->failures[n->errand->kind] >= REFUSALS) {
+            /* It was looked for each time, and is not there. */
+            give_up(n, PXR_REASON_REFUSED);
+            return true;
+        }
         try_again(n, answer->status == 0 ? PXR_REASON_UNREACHABLE : PXR_REASON_BUSY);
         return true;
     case PXR_RC_GARBLED:
@@ -157,6 +168,7 @@ static bool is_settled(news_t *n)
         try_again(n, PXR_REASON_GARBLED);
         return true;
     case PXR_RC_FORBIDDEN:
+        n->site->paused_at = n->now;
         n->site->paused_until = n->now + PAUSE;
         try_again(n, PXR_REASON_CREDENTIALS);
         return true;
@@ -374,16 +386,19 @@ static void after_callback(news_t *n, const pxr_rest_result_t *result)
     char id[PXR_MEETING_ID_MAX + 1];
     pxr_view_t view;
     size_t calls = 1;
+    /* Rocket.Chat's own 404, where the app is disabled, is no JSON. */
+    bool unknown =
+        result->status == HTTP_NOT_FOUND && strcmp(result->content_type, "application/json") == 0;
     bool heard = result->outcome == PXR_REST_ANSWERED &&
-                 ((result->status >= 200 && result->status < 300) || result->status == 404);
+                 ((result->status >= 200 && result->status < 300) || unknown);
 
     n->answer.status = result->status;
     if (!heard) {
         if (n->told.task[PXR_TASK_CALLBACK].reason == PXR_REASON_NONE) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, n->m->server,
-                         "the companion app did not take the end of a call (%s, status %d); it is "
-                         "told again until it does",
-                         result->why, result->status);
+                         "the companion app did not take the end of a call (HTTP status %d%s%s); "
+                         "it is told again until it does",
+                         result->status, result->why[0] != '\0' ? ", " : "", result->why);
         }
         try_again(n, result->status == 0                              ? PXR_REASON_UNREACHABLE
                      : result->status == 401 || result->status == 403 ? PXR_REASON_CREDENTIALS

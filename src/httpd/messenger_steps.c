@@ -382,6 +382,41 @@ static void settle(pxr_case_t *c, pxr_task_kind_t kind, pxr_step_t step)
     pxr_store_note_task(pxr_store(), c->site->workspace->number, c->job->who.ref, kind, &task, was);
 }
 
+/* An administrator wants it to be tried again: a failure has left its reason otherwise. */
+static void heed_wish(pxr_case_t *c, pxr_task_kind_t kind)
+{
+    pxr_job_t *job = c->job;
+    const pxr_task_t *task = task_of(c, kind);
+
+    if (job->failures[kind] > 0 && task->reason == PXR_REASON_NONE &&
+        task->changed_at > job->failed_at[kind]) {
+        job->failures[kind] = 0;
+        job->next_at[kind] = 0;
+    }
+}
+
+/* While our credentials are refused nothing is asked for; but an administrator who wants something
+ * to be tried again has put them right. */
+static void heed_pause(pxr_case_t *c, pxr_task_kind_t kind)
+{
+    pxr_task_t task = *task_of(c, kind);
+    bool fresh = task.version == 1;
+
+    if (c->site->paused_until <= c->now || task.reason != PXR_REASON_NONE) {
+        return;
+    }
+    if (!fresh && task.changed_at > c->site->paused_at) {
+        c->site->paused_until = 0;
+    } else if (fresh) {
+        pxr_task_set(&task, (pxr_task_state_t)task.state, PXR_REASON_CREDENTIALS,
+                     c->site->health.http, task.changed_at);
+        if (pxr_store_note_task(pxr_store(), c->site->workspace->number, c->job->who.ref, kind,
+                                &task, 1) == PXR_OK) {
+            *task_of(c, kind) = task;
+        }
+    }
+}
+
 /* Does it if its time has come; else returns when that will be. */
 static pxr_time_t follow(pxr_case_t *c, pxr_task_kind_t kind, uint64_t wanted)
 {
@@ -395,7 +430,11 @@ static pxr_time_t follow(pxr_case_t *c, pxr_task_kind_t kind, uint64_t wanted)
         settle(c, kind, plan.step);
         return 1;
     }
+    heed_wish(c, kind);
     at = pxr_time_later(at, c->job->next_at[kind]);
+    if (plan.step != PXR_STEP_CALLBACK) {
+        heed_pause(c, kind);
+    }
     if (plan.step != PXR_STEP_CALLBACK) {
         at = pxr_time_later(
             at, route_opens(c, call_of(plan.step),

@@ -9,9 +9,11 @@ static uint32_t share = 1;
 static const struct {
     const char *directive;
     const char *prefix; /* one server may be asked for both */
+    const char *sentence;
 } kinds[] = {
-    [PXR_OUTSIDE_SESSION] = {PXR_D_REST_URL, "session "},
-    [PXR_OUTSIDE_POLICY] = {PXR_D_FALLBACK, "policy "},
+    [PXR_OUTSIDE_SESSION] = {PXR_D_REST_URL, "session ",
+                             "Rocket.Chat does not tell who somebody is"},
+    [PXR_OUTSIDE_POLICY] = {PXR_D_FALLBACK, "policy ", "it has no answer that can be used"},
 };
 
 void pxr_outside_child_init(void)
@@ -20,6 +22,8 @@ void pxr_outside_child_init(void)
     int threads = 1;
     uint32_t places = pxr_store_places(PXR_PLACE_OUTSIDE);
 
+    /* Where it does not work every request ends at once with a sentence about it. */
+    (void)pxr_rest_init();
     if (ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes) != APR_SUCCESS || processes < 1) {
         processes = 1;
     }
@@ -62,8 +66,8 @@ void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what
 
     pxr_store_target_tell(call->store, name, why);
     if (why != NULL && pxr_store_target_may_tell(call->store, name)) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s has no answer that can be used: %s",
-                      kinds[what].directive, url, why);
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s: %s: %s", kinds[what].directive, url,
+                      kinds[what].sentence, why);
     }
 }
 

@@ -301,6 +301,10 @@ typedef struct {
 pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const pxr_wish_t *wish,
                                 pxr_ref_t *ref, bool *created);
 
+/* Closes it: nobody else can join. One in which nobody is has ended when this returns, unless the
+ * database is away; two seconds at most. */
+pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref);
+
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
@@ -316,9 +320,10 @@ int pxr_handle_status(request_rec *r, const pxr_call_t *call);
  * answer that a node can use, or the request comes from one of us: then nothing was answered. */
 bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply);
 
-/* handler_api.c: reads and parses the body. NULL where the request has been answered, with *reply.
+/* handler_api.c: reads and parses the body, with `mend` after pxr_json_mend(). NULL where the
+ * request has been answered, with *reply.
  */
-pxr_json_doc_t *pxr_read_json(request_rec *r, int *reply);
+pxr_json_doc_t *pxr_read_json(request_rec *r, bool mend, int *reply);
 /* The meeting of this id, or that a further call of this id leads to. */
 bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found);
 

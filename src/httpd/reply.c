@@ -44,6 +44,8 @@ static const char *title_of(int status)
     switch (status) {
     case HTTP_BAD_REQUEST:
         return "Bad Request";
+    case HTTP_INTERNAL_SERVER_ERROR:
+        return "Internal Server Error";
     case HTTP_UNAUTHORIZED:
         return "Unauthorized";
     case HTTP_FORBIDDEN:

@@ -56,6 +56,22 @@ static json_t *nodes(const pxr_view_t *view)
     return list;
 }
 
+/* What else can be dialled: ids of further calls, and the name of the room. */
+static json_t *aliases(const pxr_view_t *view)
+{
+    json_t *list = json_array();
+
+    for (const char *at = view->calls; *at != '\0'; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        json_array_append_new(list, json_stringn(at, len));
+        at += len;
+    }
+    if (view->called[0] != '\0') {
+        json_array_append_new(list, json_string(view->called));
+    }
+    return list;
+}
+
 static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
 {
     const pxr_meeting_t *life = &view->life;
@@ -72,7 +88,7 @@ static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
     json_object_set_new(json, "closed", flag(life->closed));
     json_object_set_new(json, "inferred", flag(life->inferred));
     json_object_set_new(json, "numeric_alias", pxr_json_text(view->number));
-    json_object_set_new(json, "aliases", json_array());
+    json_object_set_new(json, "aliases", aliases(view));
     pxr_json_set_details(json, &view->details);
     if (whole) {
         json_t *pins = json_object();
@@ -95,7 +111,7 @@ static json_t *meeting(const pxr_view_t *view, const char *join_url, bool whole)
     return json;
 }
 
-static char *dump(json_t *json)
+char *pxr_json_dump(json_t *json)
 {
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
 
@@ -110,7 +126,7 @@ void pxr_json_text_free(char *text)
 
 char *pxr_json_write_meeting(const pxr_view_t *view, const char *join_url)
 {
-    return dump(meeting(view, join_url, true));
+    return pxr_json_dump(meeting(view, join_url, true));
 }
 
 struct pxr_json_list {
@@ -139,18 +155,78 @@ char *pxr_json_list_end(pxr_json_list_t *list, const char *next)
     json_object_set_new(json, "meetings", list->meetings);
     json_object_set_new(json, "next", pxr_json_text(next));
     free(list);
-    return dump(json);
+    return pxr_json_dump(json);
 }
 
 char *pxr_json_write_link(const char *url, bool host)
 {
-    return dump(json_pack("{s:s, s:s}", "url", url, "role", host ? "host" : "guest"));
+    return pxr_json_dump(json_pack("{s:s, s:s}", "url", url, "role", host ? "host" : "guest"));
+}
+
+char *pxr_json_write_info(const pxr_info_t *info)
+{
+    const struct {
+        const char *key;
+        const char *text;
+    } members[] = {
+        {"title", info->title},         {"address", info->address},
+        {"alias", info->alias},         {"numeric_alias", info->numeric_alias},
+        {"guest_pin", info->guest_pin}, {"host_pin", info->host_pin},
+        {"join_url", info->join_url},
+    };
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (members[i].text != NULL && members[i].text[0] != '\0') {
+            json_object_set_new(json, members[i].key, json_string(members[i].text));
+        }
+    }
+    return pxr_json_dump(json);
+}
+
+struct pxr_json_deliveries {
+    json_t *lines;
+};
+
+pxr_json_deliveries_t *pxr_json_deliveries_new(void)
+{
+    pxr_json_deliveries_t *list = malloc(sizeof(*list));
+
+    if (list != NULL) {
+        list->lines = json_array();
+    }
+    return list;
+}
+
+void pxr_json_deliveries_add(pxr_json_deliveries_t *list, const pxr_delivery_line_t *line)
+{
+    json_t *entry = json_object();
+
+    json_object_set_new(entry, "meeting", json_string(line->meeting));
+    json_object_set_new(entry, "kind", json_string(line->kind));
+    json_object_set_new(entry, "state", json_string(line->state));
+    json_object_set_new(entry, "reason", pxr_json_text(line->reason));
+    json_object_set_new(entry, "http_status",
+                        line->http_status != 0 ? json_integer(line->http_status) : json_null());
+    json_object_set_new(entry, "attempts", json_integer(line->attempts));
+    json_object_set_new(entry, "next_try_at", pxr_json_time(line->next_try_at));
+    json_object_set_new(entry, "changed_at", pxr_json_time(line->changed_at));
+    json_array_append_new(list->lines, entry);
+}
+
+char *pxr_json_deliveries_end(pxr_json_deliveries_t *list)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "deliveries", list->lines);
+    free(list);
+    return pxr_json_dump(json);
 }
 
 char *pxr_json_write_problem(int status, const char *title, const char *detail)
 {
-    return dump(json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title, "status",
-                          status, "detail", detail));
+    return pxr_json_dump(json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title,
+                                   "status", status, "detail", detail));
 }
 
 static void set_fill(json_t *json, const char *name, const pxr_fill_t *fill)
@@ -310,5 +386,5 @@ char *pxr_json_write_status(const pxr_status_page_t *page)
     json_object_set_new(json, "tables", tables);
     json_object_set_new(json, "repairs", json_integer((json_int_t)page->health.repairs));
     json_object_set_new(json, "resets", json_integer((json_int_t)page->health.resets));
-    return dump(json);
+    return pxr_json_dump(json);
 }

@@ -255,7 +255,7 @@ size_t pxr_json_read_events(char *body, size_t len, pxr_event_sink_t sink, void 
     size_t end;
     size_t depth;
 
-    pxr_mend(body, len);
+    pxr_json_mend(body, len);
     at = len >= 3 && memcmp(body, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     at = pxr_scan_blank(body, len, at);
     if (at < len && body[at] == '[') {

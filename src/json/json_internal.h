@@ -5,6 +5,10 @@
 
 #include "pxr_json.h"
 
+struct pxr_json_doc {
+    json_t *root;
+};
+
 /* Where a value ends: the first byte behind the value that begins at `at`, or `len` where it is not
  * closed. Sets *depth to its nesting. Strings are respected, brackets are only counted. */
 size_t pxr_scan_value(const char *text, size_t len, size_t at, size_t *depth);
@@ -14,9 +18,6 @@ size_t pxr_scan_blank(const char *text, size_t len, size_t at);
 /* The first byte behind the string that begins with the quotation mark at `at`. */
 size_t pxr_scan_string(const char *text, size_t len, size_t at);
 
-/* Replaces in place what the parser would refuse although it harms nobody. */
-void pxr_mend(char *text, size_t len);
-
 /* Writes the path of the innermost member that holds byte `at`, such as `room.id`. */
 void pxr_member_at(const char *text, size_t len, size_t at, pxr_buf_t *out);
 
@@ -25,5 +26,22 @@ json_t *pxr_json_text(const char *text);
 json_t *pxr_json_time(pxr_time_t when);
 /* room, creator and discussion. */
 void pxr_json_set_details(json_t *json, const pxr_details_t *details);
+
+/* requests.c: a sentence about a member, such as `room.id`; the result is PXR_INVALID. */
+pxr_status_t pxr_json_refuse(pxr_buf_t *why, const char *member, const char *reason);
+
+/* Reads a text of at most `most` characters of `object`, which may be NULL. null counts as absent,
+ * and *text is NULL then. */
+pxr_status_t pxr_json_read_text(const json_t *object, const char *member, size_t most,
+                                const char **text, size_t *len, pxr_buf_t *why);
+pxr_status_t pxr_json_read_flag(const json_t *root, const char *member, bool otherwise, bool *out,
+                                pxr_buf_t *why);
+
+/* answers.c: the text of `json`, whose reference it takes. NULL gives NULL. */
+char *pxr_json_dump(json_t *json);
+
+/* webhook.c: a moment as a text of RFC 3339, as {"$date": milliseconds} or as milliseconds; 0 where
+ * it is absent. False where it is none of them. */
+bool pxr_json_moment(const json_t *value, pxr_time_t *out);
 
 #endif

@@ -4,10 +4,6 @@
 #include "json_internal.h"
 #include "pxr_alias.h"
 
-struct pxr_json_doc {
-    json_t *root;
-};
-
 /* Deeper than any request of ours; the parser's own limit is 2048. */
 #define DEPTH_MAX 32
 
@@ -63,7 +59,7 @@ void pxr_json_free(pxr_json_doc_t *doc)
     }
 }
 
-static pxr_status_t refuse(pxr_buf_t *why, const char *member, const char *reason)
+pxr_status_t pxr_json_refuse(pxr_buf_t *why, const char *member, const char *reason)
 {
     pxr_buf_puts(why, member);
     pxr_buf_puts(why, " ");
@@ -88,9 +84,8 @@ static const char *key_of(const char *member)
     return dot != NULL ? dot + 1 : member;
 }
 
-/* Reads a text of at most `most` characters. null counts as absent. */
-static pxr_status_t read_text(const json_t *object, const char *member, size_t most,
-                              const char **text, size_t *len, pxr_buf_t *why)
+pxr_status_t pxr_json_read_text(const json_t *object, const char *member, size_t most,
+                                const char **text, size_t *len, pxr_buf_t *why)
 {
     const json_t *value = json_object_get(object, key_of(member));
 
@@ -100,12 +95,12 @@ static pxr_status_t read_text(const json_t *object, const char *member, size_t m
         return PXR_OK;
     }
     if (!json_is_string(value)) {
-        return refuse(why, member, "must be a string");
+        return pxr_json_refuse(why, member, "must be a string");
     }
     *text = json_string_value(value);
     *len = json_string_length(value);
     if (memchr(*text, '\0', *len) != NULL) {
-        return refuse(why, member, "must not contain U+0000");
+        return pxr_json_refuse(why, member, "must not contain U+0000");
     }
     if (pxr_utf8_count(*text, *len) > most) {
         return refuse_length(why, member, most);
@@ -138,7 +133,8 @@ static pxr_status_t check_type(const char *member, const char *type, const char 
     if (type == NULL || (strlen(type) == 1 && strchr(legal, type[0]) != NULL)) {
         return PXR_OK;
     }
-    return refuse(why, member, legal[2] == '\0' ? "must be c or p" : "must be c, p, d or l");
+    return pxr_json_refuse(why, member,
+                           legal[2] == '\0' ? "must be c or p" : "must be c, p, d or l");
 }
 
 static pxr_status_t read_details(const json_t *root, pxr_details_t *details, pxr_buf_t *why)
@@ -148,7 +144,7 @@ static pxr_status_t read_details(const json_t *root, pxr_details_t *details, pxr
     for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
         const json_t *object = json_object_get(root, objects[i]);
         if (object != NULL && !json_is_null(object) && !json_is_object(object)) {
-            return refuse(why, objects[i], "must be an object");
+            return pxr_json_refuse(why, objects[i], "must be an object");
         }
     }
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -157,8 +153,9 @@ static pxr_status_t read_details(const json_t *root, pxr_details_t *details, pxr
         pxr_detail_t detail = texts[i].detail;
         if (texts[i].most == 1) {
             /* A long type is a wrong type. */
-            pxr_status_t status = read_text(object, texts[i].member, SIZE_MAX,
-                                            &details->text[detail], &details->len[detail], why);
+            pxr_status_t status =
+                pxr_json_read_text(object, texts[i].member, SIZE_MAX, &details->text[detail],
+                                   &details->len[detail], why);
             if (status == PXR_OK) {
                 status = check_type(texts[i].member, details->text[detail],
                                     detail == PXR_DISCUSSION_TYPE ? "cp" : "cpdl", why);
@@ -166,20 +163,21 @@ static pxr_status_t read_details(const json_t *root, pxr_details_t *details, pxr
             if (status != PXR_OK) {
                 return status;
             }
-        } else if (read_text(object, texts[i].member, texts[i].most, &details->text[detail],
-                             &details->len[detail], why) != PXR_OK) {
+        } else if (pxr_json_read_text(object, texts[i].member, texts[i].most,
+                                      &details->text[detail], &details->len[detail],
+                                      why) != PXR_OK) {
             return PXR_INVALID;
         }
     }
     if (details->len[PXR_ROOM_ID] == 0) {
-        return refuse(why, "room.id", "is required");
+        return pxr_json_refuse(why, "room.id", "is required");
     }
     if (details->len[PXR_CREATOR_ID] == 0) {
-        return refuse(why, "creator.id", "is required");
+        return pxr_json_refuse(why, "creator.id", "is required");
     }
     if (json_is_object(json_object_get(root, "discussion")) &&
         details->len[PXR_DISCUSSION_ID] == 0) {
-        return refuse(why, "discussion.id", "is required where there is a discussion");
+        return pxr_json_refuse(why, "discussion.id", "is required where there is a discussion");
     }
     return PXR_OK;
 }
@@ -194,10 +192,11 @@ static pxr_status_t read_moment(const json_t *root, const char *member, pxr_time
         return PXR_OK;
     }
     if (!json_is_string(value)) {
-        return refuse(why, member, "must be a string");
+        return pxr_json_refuse(why, member, "must be a string");
     }
     if (!pxr_time_parse(json_string_value(value), json_string_length(value), out)) {
-        return refuse(why, member, "must be a time of RFC 3339 such as 2026-11-22T10:00:00Z");
+        return pxr_json_refuse(why, member,
+                               "must be a time of RFC 3339 such as 2026-11-22T10:00:00Z");
     }
     return PXR_OK;
 }
@@ -208,29 +207,32 @@ pxr_status_t pxr_json_read_create(const pxr_json_doc_t *doc, pxr_time_t now,
     size_t id_len;
 
     memset(out, 0, sizeof(*out));
-    if (read_text(doc->root, "id", PXR_MEETING_ID_MAX, &out->id, &id_len, why) != PXR_OK ||
+    if (pxr_json_read_flag(doc->root, "call", false, &out->call, why) != PXR_OK) {
+        return PXR_INVALID;
+    }
+    if (pxr_json_read_text(doc->root, "id", PXR_MEETING_ID_MAX, &out->id, &id_len, why) != PXR_OK ||
         read_details(doc->root, &out->details, why) != PXR_OK ||
         read_moment(doc->root, "not_before", &out->not_before, why) != PXR_OK ||
         read_moment(doc->root, "not_after", &out->not_after, why) != PXR_OK) {
         return PXR_INVALID;
     }
     if (out->id != NULL && !pxr_meeting_id_valid(out->id, id_len)) {
-        return refuse(why, "id", "must consist of 8 to 64 characters A-Z, a-z, 0-9");
+        return pxr_json_refuse(why, "id", "must consist of 8 to 64 characters A-Z, a-z, 0-9");
     }
     if (out->not_after != 0 && out->not_after <= out->not_before) {
-        return refuse(why, "not_after", "must be later than not_before");
+        return pxr_json_refuse(why, "not_after", "must be later than not_before");
     }
     if (out->not_after != 0 && out->not_after <= now) {
-        return refuse(why, "not_after", "must not be past");
+        return pxr_json_refuse(why, "not_after", "must not be past");
     }
     if (out->not_before > now + WINDOW_MOST) {
-        return refuse(why, "not_before", "must be within the next ten years");
+        return pxr_json_refuse(why, "not_before", "must be within the next ten years");
     }
     return PXR_OK;
 }
 
-static pxr_status_t read_flag(const json_t *root, const char *member, bool otherwise, bool *out,
-                              pxr_buf_t *why)
+pxr_status_t pxr_json_read_flag(const json_t *root, const char *member, bool otherwise, bool *out,
+                                pxr_buf_t *why)
 {
     const json_t *value = json_object_get(root, member);
 
@@ -239,7 +241,7 @@ static pxr_status_t read_flag(const json_t *root, const char *member, bool other
         return PXR_OK;
     }
     if (!json_is_boolean(value)) {
-        return refuse(why, member, "must be true or false");
+        return pxr_json_refuse(why, member, "must be true or false");
     }
     *out = json_is_true(value);
     return PXR_OK;
@@ -256,18 +258,18 @@ pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *o
 
     memset(out, 0, sizeof(*out));
     if (user != NULL && !json_is_null(user) && !json_is_object(user)) {
-        return refuse(why, "user", "must be an object");
+        return pxr_json_refuse(why, "user", "must be an object");
     }
-    if (read_text(user, "user.id", PXR_ID_CHARS, &out->user_id, &len, why) != PXR_OK ||
-        read_text(user, "user.username", PXR_NAME_CHARS, &username, &len, why) != PXR_OK ||
-        read_text(user, "user.name", PXR_NAME_CHARS, &out->name, &len, why) != PXR_OK ||
-        read_text(doc->root, "role", SIZE_MAX, &role, &len, why) != PXR_OK ||
-        read_flag(doc->root, "microphone", true, &microphone, why) != PXR_OK ||
-        read_flag(doc->root, "camera", true, &camera, why) != PXR_OK) {
+    if (pxr_json_read_text(user, "user.id", PXR_ID_CHARS, &out->user_id, &len, why) != PXR_OK ||
+        pxr_json_read_text(user, "user.username", PXR_NAME_CHARS, &username, &len, why) != PXR_OK ||
+        pxr_json_read_text(user, "user.name", PXR_NAME_CHARS, &out->name, &len, why) != PXR_OK ||
+        pxr_json_read_text(doc->root, "role", SIZE_MAX, &role, &len, why) != PXR_OK ||
+        pxr_json_read_flag(doc->root, "microphone", true, &microphone, why) != PXR_OK ||
+        pxr_json_read_flag(doc->root, "camera", true, &camera, why) != PXR_OK) {
         return PXR_INVALID;
     }
     if (role != NULL && strcmp(role, "host") != 0 && strcmp(role, "guest") != 0) {
-        return refuse(why, "role", "must be host or guest");
+        return pxr_json_refuse(why, "role", "must be host or guest");
     }
     if (out->name == NULL || out->name[0] == '\0') {
         out->name = username;
@@ -276,5 +278,36 @@ pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *o
     out->host = role != NULL && strcmp(role, "host") == 0;
     out->mute_microphone = !microphone;
     out->mute_camera = !camera;
+    return PXR_OK;
+}
+
+pxr_status_t pxr_json_read_info(const pxr_json_doc_t *doc, const char **user_id, pxr_buf_t *why)
+{
+    const json_t *user = json_object_get(doc->root, "user");
+    size_t len;
+
+    *user_id = NULL;
+    if (user != NULL && !json_is_null(user) && !json_is_object(user)) {
+        return pxr_json_refuse(why, "user", "must be an object");
+    }
+    return pxr_json_read_text(user, "user.id", PXR_ID_CHARS, user_id, &len, why);
+}
+
+pxr_status_t pxr_json_read_action(const pxr_json_doc_t *doc, pxr_delivery_action_t *out,
+                                  pxr_buf_t *why)
+{
+    const char *action;
+    size_t len;
+
+    if (pxr_json_read_text(doc->root, "action", SIZE_MAX, &action, &len, why) != PXR_OK) {
+        return PXR_INVALID;
+    }
+    if (action != NULL && strcmp(action, "retry") == 0) {
+        *out = PXR_DELIVERY_RETRY;
+    } else if (action != NULL && strcmp(action, "drop") == 0) {
+        *out = PXR_DELIVERY_DROP;
+    } else {
+        return pxr_json_refuse(why, "action", "must be retry or drop");
+    }
     return PXR_OK;
 }

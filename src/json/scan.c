@@ -151,7 +151,7 @@ static size_t mend_number(char *text, size_t len, size_t at)
     return end;
 }
 
-void pxr_mend(char *text, size_t len)
+void pxr_json_mend(char *text, size_t len)
 {
     size_t at = 0;
 

@@ -26,17 +26,23 @@ _Static_assert(offsetof(entry_t, checksum) == 8 * (PXR_SESSION_WORDS - 1), "it c
 static bool key_of(const pxr_store_t *store, uint32_t workspace, const char *user_id,
                    const char *token, session_key_t *out)
 {
-    char text[PXR_USER_ID_MAX + PXR_TOKEN_MAX + 2 + sizeof(workspace)];
+    /* The origin as well, because a number may become another workspace's. */
+    const char *origin = workspace < PXR_WORKSPACES_MAX ? store->segment->origins[workspace] : "";
+    char text[sizeof(workspace) + PXR_ORIGIN_MAX + PXR_USER_ID_MAX + PXR_TOKEN_MAX + 3];
     const pxr_hash_key_t *key = &store->segment->key;
     pxr_hash_key_t other = {~key->k1, ~key->k0};
     size_t id_len = strlen(user_id);
     size_t token_len = strlen(token);
+    size_t origin_len = strnlen(origin, PXR_ORIGIN_MAX);
     size_t len = sizeof(workspace);
 
     if (id_len > PXR_USER_ID_MAX || token_len > PXR_TOKEN_MAX) {
         return false;
     }
     memcpy(text, &workspace, sizeof(workspace));
+    memcpy(text + len, origin, origin_len);
+    len += origin_len;
+    text[len++] = '\0';
     memcpy(text + len, user_id, id_len + 1);
     len += id_len + 1;
     memcpy(text + len, token, token_len + 1);

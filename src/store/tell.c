@@ -178,8 +178,8 @@ size_t pxr_store_tasks(const pxr_store_t *store, uint32_t workspace,
             continue;
         }
         for (int i = 0; i < PXR_TASKS; i++) {
-            uint8_t state = __atomic_load_n(&slot->told.task[i].state, __ATOMIC_RELAXED);
-            wanted = wanted || (state < PXR_TASK_STATES && states[state]);
+            pxr_task_t task = slot->told.task[i];
+            wanted = wanted || (task.state < PXR_TASK_STATES && states[pxr_task_shown(&task)]);
         }
         out[count] = (pxr_ref_t){.slot = link, .generation = pxr_word(&slot->generation)};
         count += wanted;

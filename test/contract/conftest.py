@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from apps_engine import Engine  # noqa: E402
+from fixtures import audited, mpm  # noqa: E402, F401
 from module_api import PASSWORD, USER, ModuleApi  # noqa: E402
 from validators import Validators  # noqa: E402
 

@@ -1,9 +1,10 @@
 """The companion app in the real Apps-Engine: what it asks the module, and what Rocket.Chat gets from it."""
 
 import json
+import subprocess
 
 import pytest
-from apps_engine import APP_ID, EngineError
+from apps_engine import APP_ID, PACKAGES, REPOSITORY, EngineError
 from conftest import SECRET
 from module_api import GUEST_PIN, HOST_PIN, PASSWORD, Fault
 
@@ -82,6 +83,12 @@ def test_a_later_engine_can_bundle_and_start_it(running_engine):
     assert running_engine.installed_in_own_process == {
         "settings": ["module_address", "module_user", "module_password", "callback_secret"],
         "providers": ["Pexip"], "commands": ["pexip"], "endpoints": ["ended"]}
+
+
+def test_it_fits_the_definitions_of_the_newest_engine():
+    project = REPOSITORY / "test" / "contract" / "app" / "tsconfig.json"
+    done = subprocess.run([PACKAGES / "node_modules" / ".bin" / "tsc", "-p", project], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_id_is_not_the_vendors(running_engine):
@@ -358,18 +365,21 @@ def test_details_of_a_module_that_is_down_are_left_to_rocketchat(engine, module,
 # --- a module that does not answer
 
 
+@pytest.mark.parametrize("running_engine", [True], indirect=True, ids=["both"])
 def test_nobody_waits_longer_than_five_seconds_for_a_module_that_hangs(engine, module):
+    """An engine that can start the app in its own process has it inside the server, too: all at the same time."""
     module.fault = Fault(silent=True)
-    early, url, link, info = engine.together(
-        {"do": "onNewVideoConference", "call": call()}, {"do": "generateUrl", "call": call()},
-        {"do": "customizeUrl", "call": stored(module), "user": OTTO, "options": {}},
-        {"do": "getVideoConferenceInfo", "call": stored(module), "user": NINA})
-    assert early.get("value") is None and "error" not in early
-    assert url.get("value") is None
-    assert link["value"] == module.join_url(CALL_ID)
-    assert info["value"] == []
-    assert early["seconds"] < 4
-    assert max(answer["seconds"] for answer in (url, link, info)) < 6
+    orders = [{"do": "onNewVideoConference", "call": call()}, {"do": "generateUrl", "call": call()},
+              {"do": "customizeUrl", "call": stored(module), "user": OTTO, "options": {}},
+              {"do": "getVideoConferenceInfo", "call": stored(module), "user": NINA}]
+    answers = engine.together(*({**order, "own_process": own_process} for own_process in (False, True) for order in orders))
+    for early, url, link, info in (answers[:4], answers[4:]):
+        assert early.get("value") is None and "error" not in early
+        assert url.get("value") is None
+        assert link["value"] == module.join_url(CALL_ID)
+        assert info["value"] == []
+        assert early["seconds"] < 4
+        assert max(answer["seconds"] for answer in (url, link, info)) < 6
 
 
 # --- the command

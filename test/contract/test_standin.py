@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from httpd import Answer, request  # noqa: E402
+from httpd import Answer, make_certificate, request  # noqa: E402
 from rocketchat import VERSIONS, RocketChat, Workspace, is_upstream  # noqa: E402
 
 
@@ -83,7 +84,8 @@ def test_a_discussion_is_made_and_entered(chat):
 def test_what_not_every_version_takes_is_refused_and_noted(chat):
     assert ask(chat, "POST", "chat.update", {"roomId": "GENERAL", "msgId": "x", "text": "y", "blocks": []}).json()["errorType"] == "invalid-params"
     assert ask(chat, "POST", "rooms.invite", {"roomId": "GENERAL"}).status == 404
-    assert len(chat.problems) == 2
+    # Where the validators have been built, they find the first one as well.
+    assert len(chat.problems) >= 2
 
 
 def test_limits_are_counted_by_address_and_route(chat):
@@ -159,6 +161,15 @@ def test_answers_that_harm_are_noted(chat, status):
     integration = chat.add_integration(Hook((status, {"error": "x"})), "/pexip/webhook", token="secret")
     assert chat.say(chat.nina, chat.general, "!pexip").status == status
     assert len(chat.problems) == 1 and integration.enabled == (status == 500)
+
+
+def test_it_speaks_tls(tmp_path):
+    certificate, key = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with Workspace(tls=context) as chat:
+        headers = {"X-User-Id": chat.bot.id, "X-Auth-Token": chat.bot.token}
+        assert request(chat.port, "GET", "/api/v1/me", headers=headers, tls=True).json()["_id"] == chat.bot.id
 
 
 def test_the_simple_one_answers_everything():

@@ -14,6 +14,11 @@ from rocketchat import RocketChat  # noqa: E402
 SAMPLES = Path(__file__).resolve().parents[1] / "contract" / "samples"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than about ten seconds")
+    config.addinivalue_line("markers", "once: takes long and does not depend on the MPM, so it runs under one of them")
+
+
 @pytest.fixture
 def upstream():
     with RocketChat() as rocketchat:

@@ -107,6 +107,7 @@ def test_a_meeting_that_is_closed_by_hand_is_told_of_too(site, app):
     wait_until(lambda: app.of(meeting["id"]), SOON, "the call")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("answers", [[500, 503], ["cut", 502], [429], [404], [403, 401], [204]], ids=str)
 def test_it_is_told_again_until_it_has_heard(site, app, answers):
     app.answers = list(answers)

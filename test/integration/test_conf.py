@@ -25,8 +25,10 @@ LINES = re.findall(r"^#(PexipRC\w+ .+)$", REFERENCE, re.M)
 
 def usable(line, httpd):
     """The line with the paths of a machine that is set up replaced by ones that exist here."""
-    return (line.replace("/etc/apache2/pexip-rc.secret", SECRET_FILE)
-                .replace("/var/lib/pexip-rc", str(httpd.root / "state")))
+    httpd.write("conf/one-line", "0123456789abcdef0123456789abcdef\n", 0o600)
+    line = re.sub(r"/etc/apache2/pexip-rc\.(secret|rest|fallback)\b", SECRET_FILE, line)
+    line = re.sub(r"/etc/apache2/pexip-rc\.(webhook|app)\b", "conf/one-line", line)
+    return line.replace("/var/lib/pexip-rc", str(httpd.root / "state"))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,8 @@ def test_all_lines_of_the_reference_go_together(tester):
 # Settings whose default is shown as a value: putting the line to use must change nothing.
 DEFAULTS = [line for line in LINES if line.split()[0] in {
     "PexipRCTheme", "PexipRCLayout", "PexipRCLocked", "PexipRCPins", "PexipRCNumericAlias", "PexipRCJoinURL",
-    "PexipRCMeetingPath", "PexipRCEndGrace", "PexipRCMeetingLifetime"}]
+    "PexipRCMeetingPath", "PexipRCEndGrace", "PexipRCMeetingLifetime", "PexipRCConcurrentCalls", "PexipRCRoomAlias",
+    "PexipRCPersistentChat", "PexipRCDiscussionName"}]
 DEFAULTS += ["PexipRCServiceOption enable_overlay_text true", "PexipRCServiceOption service_tag rocket.chat"]
 
 

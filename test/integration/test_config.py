@@ -18,7 +18,8 @@ FILES = {
     "good": "482913\n607254\n", "same": "482913\n482913\n", "lengths": "482913\n6072541\n", "letters": "48291x\n607254\n", "short": "482\n607\n",
     "long": "1" * 21 + "\n" + "2" * 21 + "\n", "onehash": "48291#\n607254\n", "hashes": "4829#\n6072#\n", "shorthash": "#\n#\n", "dash": "-\n607254\n",
     "hashinside": "48#913\n60#254\n", "empty": "", "oneline": "482913\n", "binary": "\0\1\2\n\xff\n", "wide": "４８２９\n６０７２\n",
-    "secret": "pexip\nstand-in-secret\n", "weak": "pexip\nweakling\n", "nosecret": "pexip\n\n", "nouser": "\nstand-in-secret-of\n", "useronly": "pexip\n",
+    "secret": "pexip\nstand-in-secret\n", "weak": "pexip\nweakling\n", "token": "0123456789abcdef01\n", "twolines": "0123456789abcdef01\nx\n",
+    "long511": "x" * 512 + "\n", "nul": "0123456789abcdef\0x\n", "nosecret": "pexip\n\n", "nouser": "\nstand-in-secret-of\n", "useronly": "pexip\n",
 }
 
 
@@ -91,6 +92,15 @@ GOOD = {
     "PexipRCEndGrace": ["10s", "10s 60s", "2min", "500ms 1s", "10 60"],
     "PexipRCMeetingLifetime": ["24h", "30min", "90s"],
     "PexipRCMaxEventBody": ["8388608", "1048576"],
+    "PexipRCRestURL": ["https://chat.example.com", "http://127.0.0.1:3000", "https://chat.example.com/sub"],
+    "PexipRCRestCredentialsFile": ["conf/secret"],
+    "PexipRCWebhookTokenFile": ["conf/token"],
+    "PexipRCConcurrentCalls": ["On", "off"],
+    "PexipRCRoomAlias": ["Off"],
+    "PexipRCPolicyFallback": ["https://x.example.com", "https://x.example.com/a/b conf/secret", "http://127.0.0.1:3000/api/apps/public/x"],
+    "PexipRCAppCallback": ["https://x.example.com/ended conf/token"],
+    "PexipRCPersistentChat": ["Off"],
+    "PexipRCDiscussionName": ['"Conference Call Chat History - %Y-%m-%d %H:%M"', "x", '"%t %Y"', '"100 %%"'],
 }
 
 GOOD_GLOBAL = {
@@ -128,14 +138,21 @@ BAD = [
     *[("PexipRCEndGrace", value, "time") for value in ("soon", "-1s", "10s soon", "10s 60s 90s", "10x", "1.5s", "99999999999999999999s")],
     *[("PexipRCMeetingLifetime", value, "time") for value in ("never", "-1h", "0", "24x", "1h 2h")],
     *[("PexipRCMaxEventBody", value, "bytes") for value in ("much", "0", "-1", "8MiB", "99999999999999999999", "1.5")],
+    *[("PexipRCRestURL", value, "https://") for value in ("chat.example.com", "http://chat.example.com", "ftp://chat.example.com", "https://x.example.com/?a=b")],
+    *[("PexipRCConcurrentCalls", value, "on") for value in ("maybe", "1")],
+    *[("PexipRCRoomAlias", value, "on") for value in ("maybe", "1")],
+    *[("PexipRCPersistentChat", value, "on") for value in ("maybe", "1")],
+    *[("PexipRCPolicyFallback", value, "https://") for value in ("x.example.com", "http://x.example.com", "https://x.example.com/?a=b conf/secret")],
+    *[("PexipRCAppCallback", value, "") for value in ("https://x.example.com/ended", "x.example.com/ended conf/token")],
+    *[("PexipRCDiscussionName", value, "") for value in ("%q", "%", "%t%t x", "%t", "x" * 201)],
+    *[("PexipRCRestCredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret")],
+    *[("PexipRCWebhookTokenFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/twolines", "conf/long511", "conf/nul")],
     *[("PexipRCAPICredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret", "conf/nouser")],
 ]
 
 BAD_GLOBAL = [(name, value) for name in ("PexipRCMaxMeetings", "PexipRCMaxParticipants") for value in ("0", "-1", "many", "1.5", "10x", "99999999999999999999")]
 
-LATER = ["PexipRCRestURL https://chat.example.com", "PexipRCRestCredentialsFile conf/good", "PexipRCWebhookTokenFile conf/good", "PexipRCConcurrentCalls On",
-         "PexipRCRoomAlias Off", "PexipRCPolicyFallback https://x.example.com", "PexipRCAppCallback https://x.example.com conf/good", "PexipRCPersistentChat Off",
-         "PexipRCDiscussionName x", "PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d"]
+LATER = ["PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d"]
 
 
 def short(value):
@@ -223,6 +240,27 @@ def test_directives_of_the_server_are_refused_in_sections(tester, directive):
 def test_directives_of_later_issues_are_unknown(tester, directive, where):
     frames = {"server": "{}", "host": "<VirtualHost *:80>\n{}\n</VirtualHost>", "section": '<Location "/x">\n{}\n</Location>'}
     assert refused(tester(workspace() + frames[where].format(directive)), "Invalid command", directive.split()[0])
+
+
+def test_a_rooms_name_needs_one_meeting_for_each_room(tester):
+    assert refused(tester(workspace() + "PexipRCRoomAlias On"), "PexipRCRoomAlias", "PexipRCConcurrentCalls Off")
+    assert accepted(tester(workspace() + "PexipRCRoomAlias On\nPexipRCConcurrentCalls Off"))
+
+
+def test_a_chat_without_credentials_is_worth_a_warning(tester):
+    good, output = tester(workspace() + "PexipRCPersistentChat On")
+    assert good and "PexipRCPersistentChat" in output and "PexipRCRestCredentialsFile" in output
+
+
+@pytest.mark.parametrize("file", ["missing", "empty", "twolines"])
+def test_the_secret_of_the_companion_app_is_one_line(tester, file):
+    assert refused(tester(workspace() + f"PexipRCAppCallback https://x.example.com/ended conf/{file}"), "PexipRCAppCallback", f"conf/{file}")
+
+
+def test_five_other_policy_servers_are_one_too_many(tester):
+    lines = [f"PexipRCPolicyFallback https://x{number}.example.com" for number in range(5)]
+    assert accepted(tester(workspace() + "\n".join(lines[:4])))
+    assert refused(tester(workspace() + "\n".join(lines)), "PexipRCPolicyFallback", "too many")
 
 
 @pytest.mark.parametrize("name, value", [(name, values[0]) for name, values in GOOD_GLOBAL.items()])

@@ -19,6 +19,7 @@ def all_sites(mpm):
     specs = {"usual": {"extra": ON}, "named": {"extra": ON + 'PexipRCDiscussionName "Talk %d.%m.%Y"'}, "off": {}, "mute": {"extra": ON, "rest": False},
              "old": {"extra": ON, "version": "6.13"}}
     with sites(mpm, specs) as made:
+        made["mute"].httpd.expect("PexipRCPersistentChat")      # it warns of what cannot be had
         yield made
 
 
@@ -134,6 +135,7 @@ def test_a_meeting_that_brings_its_discussion_gets_no_other(site):
 FAULTS = ["lost", "hang", "500", "failure", "garbage"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", FAULTS)
 def test_it_is_made_once_and_delays_nothing(make_sites, kind):
     site = make_sites({"troubled": {"extra": ON}})["troubled"]

@@ -14,6 +14,7 @@ from waiting import stays, wait_until
 from workspace import PREFIX
 
 PATH = f"{PREFIX}/webhook"
+REFUSED = r"is refused by Rocket\.Chat"
 # Two seconds, and what a busy machine adds.
 AT_MOST = 2 + 1.5 * PATIENCE
 
@@ -81,7 +82,8 @@ WRONG_TOKENS = {
 def test_without_the_token_nothing_happens(posting, which):
     room, token = posting.room(), WRONG_TOKENS[which](posting.token)
     answer = post(posting, request_body(posting, room=room, token=token))
-    assert refused(answer, 401, 403, *([] if isinstance(token, str) or token is ... else [400]))
+    strange = not isinstance(token, str) and token is not ... or which == "with NUL"
+    assert refused(answer, 401, 403, *([400] if strange else []))
     assert posting.token not in answer.text and not posting.meetings(room)
 
 
@@ -203,10 +205,11 @@ def test_end_ends_the_callers_newest_meeting_in_this_room(site):
     other, elsewhere = site.start("Of Boris", here, site.boris), site.start("Elsewhere", there)
     said = site.say("!pexip end", here)
     assert said.status == 200
+    site.becomes(newer, "ended")
     states = {each["title"]: site.api.read(each["id"])["state"] for each in (older, newer, other, elsewhere)}
     assert states == {"Older": "open", "Newer": "ended", "Of Boris": "open", "Elsewhere": "open"}
     site.say("!pexip end", here)
-    assert site.api.read(older["id"])["state"] == "ended"
+    site.becomes(older, "ended")
     assert told(site.say("!pexip end", here)) and site.api.read(other["id"])["state"] == "open"
     assert told(site.say("!pexip end", there, site.carla)) and site.api.read(elsewhere["id"])["state"] == "open"
 
@@ -296,6 +299,8 @@ def test_titles_neither_mention_nor_format(all_sites, title):
     for site in (all_sites["posting"], all_sites["answering"]):
         room, plain = site.room(), site.room()
         said = site.say(f"!pexip {title}", room)
+        if said.status == 400 and "\0" in title:
+            continue
         assert said.status == 200, said
         if not site.meetings(room):
             assert told(said) and len(title) > 5000     # refused, and why was told
@@ -313,7 +318,7 @@ def test_titles_neither_mention_nor_format(all_sites, title):
 @pytest.mark.parametrize("body", [b"", b"x", b"{", b"[]", b"null", b"7", b'"x"', b"{}", b"\xff\xfe", b'{"token":"x"', b"[" * 20000,
                                   b'{"a":' * 20000, b" " * 60000, b"\0" * 10], ids=lambda body: repr(body[:16]))
 def test_what_is_no_object_is_refused(posting, body):
-    assert refused(post(posting, body), 400, 401, 403)
+    assert refused(post(posting, body), 400, 401, 403, *([413] if len(body) > 65536 else []))
 
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -351,6 +356,7 @@ def test_unknown_members_do_not_matter(answering):
 # Rooms that are closed to us
 
 def test_where_we_are_no_member_the_answer_is_the_message(posting):
+    posting.httpd.expect(REFUSED)
     room = posting.chat.add_room("closed", "p", [posting.nina])
     said = posting.say("!pexip Weekly", room, tmid="thread")
     meeting = posting.meeting(room)
@@ -379,7 +385,7 @@ def test_without_its_database_nothing_is_half_made(make_sites):
         assert said.status == 503 or told(said), said
         lock.execute("ROLLBACK")
     lock.close()
-    wait_until(lambda: site.api.call("POST", "/meetings", {"room": {"id": "R"}, "creator": {"id": "C"}}).status == 201, 20 * PATIENCE, "the database")
+    wait_until(lambda: site.api.call("POST", "/meetings", {"room": site.general.as_meant(), "creator": site.nina.creator()}).status == 201, 20 * PATIENCE, "the database")
     site.chat.send_out(said.message)
     assert len(site.meetings(room)) <= 1 and (site.meetings(room) or said.status == 200)
 

@@ -36,8 +36,9 @@ def roster(meeting):
 
 
 def unchanged(before, after):
-    """Nothing of a meeting has changed but when its nodes were last heard, which any event moves."""
-    for name in sorted(before.keys() | after.keys()):
+    """Nothing of a meeting has changed but when its nodes were last heard, which any event moves, and its chat, which Rocket.Chat
+    makes in its own time."""
+    for name in sorted((before.keys() | after.keys()) - {"discussion"}):
         old, new = ([{**node, "last_event_at": None} for node in each[name]] if name == "nodes" else each.get(name)
                     for each in (before, after))
         same(name, new, old)

@@ -159,6 +159,7 @@ def main():
             server.make_certificate()
             server.configure(site_configuration(options.port, chat))
             one_room.write_files(server, chat)
+            one_room.populate(chat)
             try:
                 server.start()
             except AssertionError as error:

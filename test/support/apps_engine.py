@@ -9,6 +9,7 @@
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,11 +28,15 @@ def package():
 
 
 class Engine:
-    """`own_process`: the app is called by the rules of later engines, which give it a process of its own."""
+    """`own_process`: the app is called by the rules of later engines, which give it a process of its own.
+
+    May be used by several threads.
+    """
 
     def __init__(self, own_process=False):
         self.own_process = own_process
         self.logs = []
+        self._lock = threading.Lock()
         self._node = subprocess.Popen(["node", str(ENGINE), str(PACKAGES), str(package())], text=True, bufsize=1,
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.installed = self.do("install")
@@ -40,12 +45,13 @@ class Engine:
 
     def do(self, action, **members):
         order = {"do": action, "own_process": self.own_process, **members}
-        self._node.stdin.write(json.dumps(order) + "\n")
-        line = self._node.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the engine ended with {self._node.wait()}")
-        answer = json.loads(line)
-        self.logs += answer["logs"]
+        with self._lock:
+            self._node.stdin.write(json.dumps(order) + "\n")
+            line = self._node.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the engine ended with {self._node.wait()}")
+            answer = json.loads(line)
+            self.logs += answer["logs"]
         if "error" in answer:
             raise EngineError(answer["error"])
         return answer.get("value")

@@ -111,10 +111,11 @@ class Site:
         return self.meeting(room)
 
     def messages_about(self, meeting, room=None):
-        """What the module has written in the meeting's room with the meeting's link in its first version."""
+        """What the module has written in the meeting's room with the meeting's link in its first version; personal links apart."""
         room = room or self.chat.rooms[meeting["room"]["id"]]
-        key = urlsplit(meeting["join_url"]).path
-        return [each for each in room.by(self.chat.bot) if any(key in unquote(part) for part in (each.texts[0], each.words))]
+        path = urlsplit(meeting["join_url"]).path
+        seen = [(each, unquote(f"{each.texts[0]} {each.words}")) for each in room.by(self.chat.bot)]
+        return [each for each, words in seen if path in words and not re.search(r"[?&]k=", words)]
 
     def message_of(self, meeting, timeout=SOON):
         return wait_until(lambda: self.messages_about(meeting), timeout, f"the message about {meeting['title']}")[0]
@@ -129,9 +130,8 @@ class Site:
 
     def personal_links(self, meeting, user=None):
         room = self.chat.direct(user or self.nina, self.chat.bot)
-        path = urlsplit(meeting["join_url"]).path
-        links = re.findall(r"https?://[^\s<>()\[\]\"|]+", "\n".join(message.words for message in room.by(self.chat.bot)))
-        return [link for link in links if urlsplit(link).path == path and "k" in parse_qs(urlsplit(link).query)]
+        links = [urlsplit(link) for message in room.by(self.chat.bot) for link in message.links]
+        return [link.geturl() for link in links if link.path == urlsplit(meeting["join_url"]).path and "k" in parse_qs(link.query)]
 
     # At the meeting
 
@@ -213,7 +213,7 @@ def check_blame():
         problems += [f"{site.name}: {each}" for each in found]
         log = site.httpd.error_log()
         for user in site.chat.users.values():
-            if user.token in log:
+            if user.token and user.token in log:
                 problems.append(f"the error log holds the token of {user.username}")
         if site.token in log:
             problems.append("the error log holds the webhook's token")

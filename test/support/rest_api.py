@@ -21,7 +21,7 @@ ROUTES = {
     "chat.update": ("POST", True, "roomId msgId text previewUrls customFields", "roomId msgId text"),
     "chat.getMessage": ("GET", True, "msgId", "msgId"),
     "rooms.info": ("GET", True, "roomId roomName", "roomId|roomName"),
-    "rooms.getDiscussions": ("GET", True, "roomId count offset", "roomId"),
+    "rooms.getDiscussions": ("GET", True, "roomId count offset sort", "roomId"),
     "rooms.createDiscussion": ("POST", True, "prid pmid t_name users encrypted reply", "prid t_name"),
     "groups.invite": ("POST", True, "roomId userId username", "roomId userId|username"),
     "channels.invite": ("POST", True, "roomId userId username", "roomId userId|username"),
@@ -38,6 +38,7 @@ def validators():
         return None
     made = Validators()
     atexit.register(made.close)
+    made.check("chat.getMessage", {"msgId": "x"})      # loading them takes seconds, which no request may be made to wait
     return made
 
 

@@ -17,6 +17,7 @@ Workspace is one with users, rooms and messages, whose REST API answers, refuses
 """
 
 import html
+import io
 import json
 import socket
 import threading
@@ -26,7 +27,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from httpd import free_ports
 from outgoing import Integrations
-from rest_api import Limiter, RestApi
+from rest_api import Limiter, RestApi, validators
 from rest_faults import Faults
 from rooms import Rooms
 
@@ -196,6 +197,7 @@ class ApiHandler(Handler):
             self.rfile.close()
             self.wfile.close()
             self.connection.close()
+            self.rfile, self.wfile = io.BytesIO(), io.BytesIO()
         else:
             self.connection.shutdown(socket.SHUT_RDWR)
 
@@ -218,6 +220,7 @@ class Workspace(Rooms, RestApi, Integrations, RocketChat):
 
     def __init__(self, version="8.8", site="https://chat.example.com", tls=None):
         RocketChat.__init__(self)
+        validators()
         self.version = version
         self.major = int(version.partition(".")[0])
         self.site = site

@@ -5,6 +5,7 @@ import re
 import string
 import time
 from datetime import datetime, timezone
+from urllib.parse import parse_qs, urlsplit
 
 LETTERS = string.ascii_letters + string.digits
 # Where Rocket.Chat sees a mention: the characters that may stand before it are generous on purpose.
@@ -89,6 +90,12 @@ class Message:
                 if action.get("type") == "button" and "url" in action}
 
     @property
+    def links(self):
+        """Every address in it; of one that opens the call window, the address that this leads to."""
+        found = re.findall(r"https?://[^\s<>()\[\]\"|]+", self.words)
+        return [parse_qs(urlsplit(link).query).get("callUrl", [link])[0] for link in found]
+
+    @property
     def mentions(self):
         return MENTION.findall(self.words)
 
@@ -117,8 +124,9 @@ class Room:
         self.messages = []
 
     def by(self, user, tmid=None):
-        """What that user has written here, in the thread where one is named."""
-        return [message for message in list(self.messages) if message.user is user and (tmid is None or message.tmid == tmid)]
+        """What that user has written here, in the thread where one is named; what the server says itself (t) is nobody's."""
+        return [message for message in list(self.messages)
+                if message.user is user and "t" not in message.more and (tmid is None or message.tmid == tmid)]
 
     def as_meant(self):
         """As the meetings API wants to have it."""

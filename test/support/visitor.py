@@ -39,7 +39,7 @@ class Visitor:
         parts = urlsplit(url)
         query = "&".join(each for each in (parts.query, query) if each)
         path = parts.path + (f"?{query}" if query else "")
-        sent = {**self.headers, **(headers or {})}
+        sent = {**({"Host": parts.netloc} if parts.netloc else {}), **self.headers, **(headers or {})}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={quote(value, safe='')}" for name, value in self.cookies.items())
         return Landed(self.request(method, path, headers=sent, body=body, **self.options))

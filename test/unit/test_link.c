@@ -64,6 +64,63 @@ static void personal_url_takes_nothing_from_the_alias_for_a_placeholder(void **s
     assert_string_equal(out.data, "https://px.example/m?c=%7Balias%7D&name=%7Balias%7D");
 }
 
+static void personal_url_has_the_discussion_before_the_pin(void **state)
+{
+    /* The vector of the web app reference 1.3, and what comes behind it. */
+    pxr_visitor_t visitor = {0};
+    BUFFER(discussion, 128);
+    BUFFER(out, 512);
+
+    (void)state;
+    assert_true(pxr_link_discussion(&discussion, "https://rc.pexample.com", "p", "abc"));
+    visitor.discussion = discussion.data;
+    pxr_link_personal(&out, "https://px.pexample.com", PATH, "CALLID", &visitor);
+    assert_string_equal(out.data,
+                        "https://px.pexample.com/webapp/conference?conference=CALLID"
+                        "&rid=https%3A%2F%2Frc.pexample.com%2Fgroup%2Fabc%3Flayout%3Dembedded");
+    pxr_buf_init(&out, out.data, out.size);
+    visitor.pin = "1234";
+    visitor.name = "Bo";
+    pxr_link_personal(&out, "https://px.pexample.com", PATH, "CALLID", &visitor);
+    assert_non_null(strstr(out.data, "CALLID&rid=https%3A"));
+    assert_non_null(strstr(out.data, "embedded&pin=1234&name=Bo"));
+}
+
+static void discussions_are_channels_or_groups(void **state)
+{
+    static const struct {
+        const char *site, *type, *name, *url;
+    } cases[] = {
+        {"https://rc.example", "c", "Ab1-._~",
+         "https://rc.example/channel/Ab1-._~?layout=embedded"},
+        {"https://rc.example:8443", "p", "x", "https://rc.example:8443/group/x?layout=embedded"},
+        {"https://[2001:db8::1]", "p", "x", "https://[2001:db8::1]/group/x?layout=embedded"},
+        {"https://rc.example", "d", "x", NULL},
+        {"https://rc.example", "l", "x", NULL},
+        {"https://rc.example", "", "x", NULL},
+        {"https://rc.example", "cp", "x", NULL},
+        {"https://rc.example", "c", "", NULL},
+        {"https://rc.example", "c", ".", NULL},
+        {"https://rc.example", "c", "..", NULL},
+        {"https://rc.example", "c", "a%41", NULL},
+        {"https://rc.example", "c", "a b", NULL},
+        {"https://rc.example", "c", "a/b", NULL},
+        {"https://rc.example", "c", "a?b", NULL},
+        {"https://rc.example", "c", "a#b", NULL},
+        {"https://rc.example", "c", "a&b", NULL},
+        {"https://rc.example", "c", "\xc3\xa4", NULL},
+        {"https://rc.example/a%20b", "c", "x", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        BUFFER(out, 128);
+        bool built = pxr_link_discussion(&out, cases[i].site, cases[i].type, cases[i].name);
+        CHECK(built == (cases[i].url != NULL), "%s %s", cases[i].type, cases[i].name);
+        assert_string_equal(out.data, built ? cases[i].url : "");
+    }
+}
+
 static void personal_url_that_does_not_fit_is_an_overflow(void **state)
 {
     const pxr_visitor_t visitor = {.pin = "123456", .name = "Nina"};
@@ -239,6 +296,8 @@ int main(void)
         cmocka_unit_test(personal_url_leaves_out_what_is_absent),
         cmocka_unit_test(personal_url_fills_every_placeholder_and_keeps_other_parameters),
         cmocka_unit_test(personal_url_takes_nothing_from_the_alias_for_a_placeholder),
+        cmocka_unit_test(personal_url_has_the_discussion_before_the_pin),
+        cmocka_unit_test(discussions_are_channels_or_groups),
         cmocka_unit_test(personal_url_that_does_not_fit_is_an_overflow),
         cmocka_unit_test(urls_are_brought_to_one_spelling),
         cmocka_unit_test(urls_that_are_no_origin_are_refused),

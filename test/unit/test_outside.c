@@ -170,6 +170,19 @@ static void a_session_is_of_its_user_token_and_workspace_only(void **state)
     assert_true(pxr_store_session_find(&w.store, 1, "nina", "token", &found));
 }
 
+/* Where workspaces come and go, a number may become another one's. */
+static void a_session_does_not_outlive_its_workspace(void **state)
+{
+    pxr_session_t nina = session_named("Nina");
+    pxr_session_t found;
+
+    (void)state;
+    pxr_store_session_note(&w.store, w.workspace, "nina", "token", &nina);
+    assert_true(pxr_store_session_find(&w.store, w.workspace, "nina", "token", &found));
+    strcpy(w.store.segment->origins[w.workspace], "https://other.example.com");
+    assert_false(pxr_store_session_find(&w.store, w.workspace, "nina", "token", &found));
+}
+
 static pxr_session_slot_t *slot_in_use(void)
 {
     for (int i = 0; i < PXR_SESSIONS_MAX; i++) {
@@ -291,6 +304,7 @@ int main(void)
         TEST(a_line_for_each_server_once_a_minute),
         TEST(what_was_said_of_a_session_is_known_for_a_while),
         TEST(a_session_is_of_its_user_token_and_workspace_only),
+        TEST(a_session_does_not_outlive_its_workspace),
         TEST(half_an_entry_is_not_believed),
         TEST(neither_token_nor_user_is_in_the_memory),
         TEST(what_is_too_long_is_not_kept),

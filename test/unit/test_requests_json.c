@@ -418,6 +418,94 @@ static void errors_of_a_link_request_name_their_member(void **state)
     }
 }
 
+static void a_call_is_wanted_or_not(void **state)
+{
+    pxr_create_request_t request;
+    pxr_json_doc_t *doc;
+
+    (void)state;
+    assert_int_equal(read_create("{" LEAST "}", &doc, &request), PXR_OK);
+    assert_false(request.call);
+    pxr_json_free(doc);
+    assert_int_equal(read_create("{" LEAST ",\"call\":true}", &doc, &request), PXR_OK);
+    assert_true(request.call);
+    pxr_json_free(doc);
+    accepted("{" LEAST ",\"call\":null}");
+    refused("{" LEAST ",\"call\":\"true\"}", "call");
+    refused("{" LEAST ",\"call\":1}", "call");
+}
+
+/* NULL where `body` is no JSON. */
+static pxr_json_doc_t *parse(const char *body)
+{
+    pxr_buf_t why;
+
+    pxr_buf_init(&why, sentence, sizeof(sentence));
+    return pxr_json_parse(body, strlen(body), &why);
+}
+
+static void who_asks_for_the_ways_in_is_read(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *id;      /* NULL: absent */
+        const char *refused; /* NULL: it is taken */
+    } cases[] = {
+        {"{\"user\":{\"id\":\"u1\"}}", "u1", NULL},
+        {"{}", NULL, NULL},
+        {"{\"user\":null}", NULL, NULL},
+        {"{\"user\":{}}", NULL, NULL},
+        {"{\"user\":\"u1\"}", NULL, "user "},
+        {"{\"user\":{\"id\":7}}", NULL, "user.id "},
+        {"{\"user\":{\"id\":\"a\\u0000\"}}", NULL, "user.id "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        pxr_json_doc_t *doc = parse(cases[i].body);
+        const char *id;
+        pxr_buf_t why;
+        pxr_status_t status;
+        pxr_buf_init(&why, sentence, sizeof(sentence));
+        status = pxr_json_read_info(doc, &id, &why);
+        if (cases[i].refused != NULL) {
+            CHECK(status == PXR_INVALID &&
+                      strncmp(sentence, cases[i].refused, strlen(cases[i].refused)) == 0,
+                  "%s: %s", cases[i].body, sentence);
+        } else {
+            assert_int_equal(status, PXR_OK);
+            assert_true((id == NULL) == (cases[i].id == NULL));
+            assert_true(id == NULL || strcmp(id, cases[i].id) == 0);
+        }
+        pxr_json_free(doc);
+    }
+}
+
+static void deliveries_are_retried_or_dropped(void **state)
+{
+    static const char *const wrong[] = {"{}", "{\"action\":null}", "{\"action\":\"Retry\"}",
+                                        "{\"action\":true}", "{\"action\":\"\"}"};
+    pxr_delivery_action_t action;
+    pxr_buf_t why;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong) + 2; i++) {
+        pxr_json_doc_t *doc = parse(i == COUNT(wrong)  ? "{\"action\":\"retry\"}"
+                                    : i > COUNT(wrong) ? "{\"action\":\"drop\"}"
+                                                       : wrong[i]);
+        pxr_buf_init(&why, sentence, sizeof(sentence));
+        pxr_status_t status = pxr_json_read_action(doc, &action, &why);
+        if (i < COUNT(wrong)) {
+            CHECK(status == PXR_INVALID && strncmp(sentence, "action ", 7) == 0, "%s: %s", wrong[i],
+                  sentence);
+        } else {
+            assert_int_equal(status, PXR_OK);
+            assert_int_equal(action, i == COUNT(wrong) ? PXR_DELIVERY_RETRY : PXR_DELIVERY_DROP);
+        }
+        pxr_json_free(doc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +523,9 @@ int main(void)
         cmocka_unit_test(no_truncation_is_taken_or_breaks_it),
         cmocka_unit_test(a_link_request_is_read),
         cmocka_unit_test(errors_of_a_link_request_name_their_member),
+        cmocka_unit_test(a_call_is_wanted_or_not),
+        cmocka_unit_test(who_asks_for_the_ways_in_is_read),
+        cmocka_unit_test(deliveries_are_retried_or_dropped),
     };
 
     pxr_json_init();

@@ -600,7 +600,7 @@ static void one_server_that_hangs_does_not_stop_the_others(void **state)
 
     (void)state;
     request.base_url = other->url;
-    request.deadline = 400 * MILLI;
+    request.deadline = 1000 * MILLI;
     for (int i = 0; i < 6; i++) {
         start(&stuck, request);
     }
@@ -706,7 +706,7 @@ static void cancelling_takes_no_time(void **state)
         } else {
             pxr_rest_multi_close(tally.multi);
         }
-        assert_true(pxr_time_steady() - began < 50 * MILLI);
+        assert_true(pxr_time_steady() - began < 250 * MILLI);
         assert_int_equal(tally.told, 12);
         assert_int_equal(tally.unknown, 8);
         assert_int_equal(tally.not_sent, 4);
