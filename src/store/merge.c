@@ -258,6 +258,14 @@ static bool is_named(const pxr_store_t *store, uint32_t workspace, const char *t
     return pxr_name_find(store, workspace, PXR_SPACE_DIAL, text, strlen(text)) != 0;
 }
 
+/* The database lets go of a number a little earlier than we do: until then it is not dialled here.
+ */
+static bool is_unlisted(const pxr_store_t *store, uint32_t workspace,
+                        const pxr_meeting_record_t *in)
+{
+    return strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
+}
+
 /* A creation that waits for the database cannot have a name that somebody has there; it is told
  * `outcome`. Its own id is looked at elsewhere. */
 static void make_way(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
@@ -316,9 +324,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         }
     }
     pxr_calls_make_way(store, workspace, in->calls, link, now);
-    /* The database lets go of a number a little earlier than we do: until then it is not dialled
-     * here. */
-    arrival->unlisted = strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
+    arrival->unlisted = is_unlisted(store, workspace, in);
     switch (state) {
     case SLOT_TAKEN:
         if (same || pxr_slot(store, link)->life.state != PXR_MEETING_OPEN) {
@@ -326,7 +332,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         }
         /* Its maker has given it up, and somebody has made another one of this id since. */
         pxr_slot_dissolve(store, link, PXR_MISSING, now);
-        arrival->unlisted = is_named(store, workspace, in->number);
+        arrival->unlisted = is_unlisted(store, workspace, in);
         break;
     case SLOT_PROVISIONAL:
         return complete(store, link, in, arrival, now);
@@ -337,7 +343,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
             return state == SLOT_PENDING || is_used(in) ? adopt_own(store, link, in, now) : PXR_OK;
         }
         pxr_slot_dissolve(store, link, PXR_EXISTS, now);
-        arrival->unlisted = is_named(store, workspace, in->number);
+        arrival->unlisted = is_unlisted(store, workspace, in);
         break;
     default:
         break;
