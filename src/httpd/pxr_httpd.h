@@ -289,6 +289,7 @@ pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_
 /* creation.c: a meeting that somebody wants. */
 typedef struct {
     const char *id; /* NULL: one of ours is drawn */
+    bool casual;    /* nobody will ask for it once there is the meeting of the room */
     pxr_details_t details;
     pxr_time_t not_before, not_after; /* 0: none */
     bool call;     /* whoever made it may have a call of his own, which ends with it */
