@@ -358,7 +358,7 @@ const char *pxr_outside_name(apr_pool_t *p, pxr_outside_t what, const char *url)
 /* What came of it, for those who come after and, once a minute, for the log; `why` is NULL for a
  * success. */
 void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what, const char *url,
-                      const char *why);
+                      const pxr_rest_result_t *result, const char *why);
 void pxr_outside_fill(apr_pool_t *p, const pxr_call_t *call, pxr_outside_page_t *page);
 
 /* event_log.c: what PexipRCEventLog names, opened before children exist, in the pool of the
