@@ -114,7 +114,9 @@ static void take_invitations(pxr_messenger_t *m)
     char user[PXR_USER_ID_MAX + 1];
     pxr_tell_t who;
 
-    while (m->under_way < PXR_MESSENGER_TOTAL && pxr_store_next_invite(pxr_store(), &who, user)) {
+    /* Those of a workspace that hangs must not keep the others from being told of anything. */
+    while (m->inviting < PXR_MESSENGER_HOST && m->under_way < PXR_MESSENGER_TOTAL &&
+           pxr_store_next_invite(pxr_store(), &who, user)) {
         pxr_messenger_invite(m, &who, user);
     }
 }
@@ -248,6 +250,7 @@ static void done(void *context, pxr_rest_result_t *result)
     pxr_job_t *job = errand->job;
 
     m->under_way--;
+    m->inviting -= job == NULL;
     errand->site->under_way--;
     if (!is_stopping()) {
         pxr_messenger_answer(errand, result);
@@ -311,12 +314,14 @@ void pxr_messenger_send(pxr_messenger_t *m, const pxr_errand_t *errand, const ch
         *copy = *errand;
         /* Before it may end, which can happen at once. */
         m->under_way++;
+        m->inviting += errand->job == NULL;
         errand->site->under_way++;
         if (errand->job != NULL) {
             errand->job->busy = true;
         }
         if (!pxr_rest_multi_start(m->multi, &request, done, copy)) {
             m->under_way--;
+            m->inviting -= errand->job == NULL;
             errand->site->under_way--;
             if (errand->job != NULL) {
                 errand->job->busy = false;

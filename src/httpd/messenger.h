@@ -85,6 +85,7 @@ struct pxr_messenger {
     uint32_t slots;
     uint32_t cursor;
     size_t under_way;
+    size_t inviting; /* of these, invitations */
     bool delivers;
     char text[PXR_CHAT_TEXT_SIZE];
 };

@@ -112,7 +112,7 @@ static void take_room(const pxr_meeting_record_t *in, pxr_arrival_t *arrival, ch
     if (in->single && hash != 0 && !in->life.closed && in->life.state != PXR_MEETING_ENDED) {
         pxr_room_key(hash, room);
         arrival->room = room;
-        arrival->called = in->called[0] != '\0' ? in->called : NULL;
+        arrival->called = pxr_room_is_dialable(in->called) ? in->called : NULL;
     }
 }
 

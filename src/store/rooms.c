@@ -15,6 +15,15 @@ void pxr_room_key(uint64_t room, char out[PXR_ROOM_KEY_LEN + 1])
     out[PXR_ROOM_KEY_LEN] = '\0';
 }
 
+bool pxr_room_is_dialable(const char *name)
+{
+    pxr_alias_t alias;
+
+    /* In the database's table of aliases a slash tells rooms from what can be dialled. */
+    return strchr(name, '/') == NULL && pxr_alias_parse(name, strlen(name), &alias) &&
+           strcmp(alias.user, name) == 0;
+}
+
 /* The next id of a list; NULL at its end. What cannot be an id is left out: a list may come from a
  * database that somebody has changed. */
 static const char *next_call(const char **list, char id[PXR_MEETING_ID_MAX + 1])
@@ -92,7 +101,10 @@ void pxr_slot_name_room(pxr_tx_t *tx, uint32_t *siblings, uint32_t link, const p
     if (in->room != NULL) {
         add_name(tx, siblings, link, PXR_NAME_ROOM, in->room);
     }
-    if (in->called != NULL) {
+    /* Anybody may name a room after another one's meeting, whose devices may write it in small
+     * letters. */
+    if (in->called != NULL &&
+        !pxr_name_is_dialled(tx->store, pxr_slot(tx->store, link)->workspace, in->called)) {
         add_name(tx, siblings, link, PXR_NAME_CALLED, in->called);
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -163,9 +175,13 @@ static uint32_t calls_of(const pxr_store_t *store, const pxr_slot_t *slot)
     return count;
 }
 
-static pxr_status_t add_call(const pxr_store_t *store, uint32_t link, const char *id, bool quiet)
+/* `wishes` is what whoever calls wants, NULL for nothing: his own call ends with the meeting,
+ * whoever has begun that. */
+static pxr_status_t add_call(const pxr_store_t *store, uint32_t link, const char *id,
+                             const pxr_told_t *wishes, bool quiet)
 {
     pxr_slot_t *slot = pxr_slot(store, link);
+    pxr_task_t *callback = &slot->told.task[PXR_TASK_CALLBACK];
     uint32_t names = slot->names;
     pxr_tx_t tx;
 
@@ -176,6 +192,9 @@ static pxr_status_t add_call(const pxr_store_t *store, uint32_t link, const char
     }
     pxr_name_add(&tx, &names, link, PXR_NAME_CALL, id);
     pxr_tx_put_word(&tx, &slot->names, names);
+    if (wishes != NULL && callback->state == PXR_TASK_NONE) {
+        pxr_tx_put(&tx, callback, &wishes->task[PXR_TASK_CALLBACK], sizeof(*callback));
+    }
     pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
     pxr_slot_tell(&tx, link);
     return pxr_tx_commit(&tx);
@@ -188,7 +207,7 @@ pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t link, const
 
     while (status == PXR_OK && next_call(&calls, id) != NULL) {
         if (is_free(store, pxr_slot(store, link)->workspace, PXR_SPACE_DIAL, id)) {
-            status = add_call(store, link, id, true);
+            status = add_call(store, link, id, NULL, true);
         }
     }
     /* There is room for no more of them; of the meeting itself everything is known. */
@@ -228,6 +247,19 @@ void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char
     }
 }
 
+/* The id of a call that is to lead to a meeting that is there already. What is typed into a room
+ * must leave room for the calls of the app, whose ids are asked for. */
+static pxr_status_t take_call(const pxr_store_t *store, uint32_t link, const pxr_new_meeting_t *in,
+                              pxr_time_t now)
+{
+    pxr_status_t status = PXR_FULL;
+
+    if (!in->casual || calls_of(store, pxr_slot(store, link)) < PXR_CALLS_CASUAL) {
+        status = add_call(store, link, in->id, &in->told, false);
+    }
+    return status == PXR_FULL && in->casual ? pxr_slot_want(store, link, now) : status;
+}
+
 /* Its time is over, and the room is to have another one, although nobody has ended it yet. */
 static bool is_expired(const pxr_slot_t *slot, pxr_time_t now)
 {
@@ -258,7 +290,7 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
         return PXR_BUSY;
     }
     status = pxr_slot_want(store, link, now);
-    return status == PXR_OK && in->meeting->given ? add_call(store, link, in->meeting->id, false)
+    return status == PXR_OK && in->meeting->given ? take_call(store, link, in->meeting, now)
                                                   : status;
 }
 
