@@ -149,17 +149,21 @@ $(NPM_HOME)/newest/installed: test/contract/app/package.json | $(NPM_HOME)/npm/i
 	cd $(@D) && $(NPM)
 	@touch $@
 
-# Rocket.Chat's message parsers of several releases.
-$(NPM_HOME)/parser/installed: test/contract/parser/package.json | $(NPM_HOME)/npm/installed
+# Rocket.Chat's message parsers of several releases. The newer ones are ES modules that do not say so,
+# which Debian's node does not find out by itself.
+$(NPM_HOME)/parser/bundled: test/contract/parser/package.json $(NPM_HOME)/esbuild/installed
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	cp $< $(@D)
 	cd $(@D) && $(NPM)
+	cd $(@D) && ../esbuild/node_modules/.bin/esbuild --bundle --platform=node --format=cjs \
+	    --out-extension:.js=.cjs --outdir=bundles --log-level=error \
+	    $$(cd node_modules && for name in parser-*; do echo "$$name=$$name"; done)
 	@touch $@
 
 contract: node
 	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed \
-	    $(NPM_HOME)/parser/installed
+	    $(NPM_HOME)/parser/bundled
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)
