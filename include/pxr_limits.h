@@ -31,6 +31,8 @@
 #define PXR_ROOM_KEY_LEN 16
 /* Where a room has one meeting only: so many further calls lead to it. */
 #define PXR_CALLS_MAX 48
+/* Of these at most so many that nobody will ask for. */
+#define PXR_CALLS_CASUAL 16
 #define PXR_CALLS_TEXT (PXR_CALLS_MAX * (PXR_MEETING_ID_MAX + 1))
 /* What a node may send as local_alias before it is certainly not one of ours. */
 #define PXR_DIALLED_MAX 1024

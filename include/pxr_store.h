@@ -122,9 +122,12 @@ typedef struct {
     bool breakouts;
     bool asked; /* the database was asked, and does not know this id */
     /* Its room has one meeting only: while there is one that can be joined, that is the answer, and
-     * `id` leads to it too if it was `given`. `called`: so does the name of the room. */
+     * `id` leads to it too if it was `given`; where nobody will ask for it, it is `casual` and
+     * leads there only while there is room to spare. `called`: so does the name of the room, unless
+     * somebody who forgives its case would take it for something else's. */
     bool single;
     bool given;
+    bool casual;
     bool called;
     pxr_meeting_t life; /* from pxr_meeting_init() */
     pxr_details_t details;

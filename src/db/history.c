@@ -170,7 +170,8 @@ static bool take_meeting(void *context, const pxr_meeting_record_t *record)
         reading->status = pxr_db_fail(reading->db, PXR_DB_FAILED, "a record was not taken");
         return false;
     }
-    reading->status = pxr_db_read_legs(reading->db, record->workspace, record->id, reading->visitor);
+    reading->status =
+        pxr_db_read_legs(reading->db, record->workspace, record->id, reading->visitor);
     return reading->status == PXR_DB_OK;
 }
 

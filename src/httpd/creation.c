@@ -198,6 +198,7 @@ pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const px
     }
     meeting.id = wish->id != NULL ? wish->id : id;
     meeting.given = wish->id != NULL;
+    meeting.casual = wish->casual;
     meeting.details = wish->details;
     if (!render_answer(r, w, &meeting, answer, sizeof(answer))) {
         return PXR_BROKEN;

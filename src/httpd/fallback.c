@@ -214,7 +214,7 @@ static bool ask_one(const question_t *q, const pxr_fallback_t *server, const cha
 
     ask(q, server, wait, &result);
     judgement = judge(q, &result, &why);
-    pxr_outside_tell(r, q->call, PXR_OUTSIDE_POLICY, server->url, why);
+    pxr_outside_tell(r, q->call, PXR_OUTSIDE_POLICY, server->url, &result, why);
     *unknown = *unknown && judgement == ANSWER_UNKNOWN;
     if (judgement == ANSWER_USABLE) {
         const char *type = apr_pstrdup(r->pool, result.content_type);

@@ -132,7 +132,7 @@ static int start(const hook_t *h)
     const pxr_call_t *call = h->call;
     const pxr_workspace_t *w = call->workspace;
     char id[PXR_MEETING_ID_OWN + 1];
-    pxr_wish_t wish = {.id = id};
+    pxr_wish_t wish = {.id = id, .casual = true};
     pxr_found_t found;
     pxr_status_t status;
     pxr_ref_t ref;

@@ -110,7 +110,7 @@ static bool ask_outside(request_rec *r, const pxr_call_t *call,
     pxr_outside_leave(call, place);
     told = read_answer(r->pool, &result, credentials->user_id, session, &why);
     pxr_rest_result_clear(&result);
-    pxr_outside_tell(r, call, PXR_OUTSIDE_SESSION, w->rest_url, why);
+    pxr_outside_tell(r, call, PXR_OUTSIDE_SESSION, w->rest_url, &result, why);
     return told;
 }
 

@@ -122,8 +122,9 @@ static void take_invitations(pxr_messenger_t *m)
     char user[PXR_USER_ID_MAX + 1];
     pxr_tell_t who;
 
-    /* Half of the places are for what people wait for. */
-    while (m->under_way < PXR_MESSENGER_TOTAL / 2 && pxr_store_next_invite(pxr_store(), &who, user)) {
+    /* Those of a workspace that hangs must not keep the others from being told of anything. */
+    while (m->inviting < PXR_MESSENGER_HOST && m->under_way < PXR_MESSENGER_TOTAL &&
+           pxr_store_next_invite(pxr_store(), &who, user)) {
         pxr_messenger_invite(m, &who, user);
     }
 }
@@ -260,9 +261,8 @@ static void done(void *context, pxr_rest_result_t *result)
     pxr_job_t *job = errand->job;
 
     m->under_way--;
-    if (job != NULL) {
-        errand->site->under_way--;
-    }
+    m->inviting -= job == NULL;
+    errand->site->under_way--;
     if (!is_stopping()) {
         pxr_messenger_answer(errand, result);
     }
@@ -335,14 +335,16 @@ void pxr_messenger_send(pxr_messenger_t *m, const pxr_errand_t *errand, const ch
         *copy = *errand;
         /* Before it may end, which can happen at once. */
         m->under_way++;
+        m->inviting += errand->job == NULL;
+        errand->site->under_way++;
         if (errand->job != NULL) {
-            errand->site->under_way++;
             errand->job->busy = true;
         }
         if (!pxr_rest_multi_start(m->multi, &request, done, copy)) {
             m->under_way--;
+            m->inviting -= errand->job == NULL;
+            errand->site->under_way--;
             if (errand->job != NULL) {
-                errand->site->under_way--;
                 errand->job->busy = false;
             }
             free(copy);

@@ -74,6 +74,8 @@ typedef struct {
     pxr_time_t paused_until;
     pxr_route_t routes[PXR_ROUTES];
     pxr_chat_health_t health;
+    pxr_time_t told_at; /* when the log was told that it fails */
+    bool told;          /* and has not been told otherwise since */
 } pxr_site_t;
 
 struct pxr_messenger {
@@ -84,6 +86,7 @@ struct pxr_messenger {
     uint32_t slots;
     uint32_t cursor;
     size_t under_way;
+    size_t inviting;        /* of these, invitations */
     int64_t delivers_until; /* by the steady clock, as it was when last looked at */
     char text[PXR_CHAT_TEXT_SIZE];
 };

@@ -496,6 +496,14 @@ pxr_time_t pxr_messenger_look(pxr_messenger_t *m, pxr_job_t *job, pxr_time_t now
     return again;
 }
 
+/* An invitation does not wait: whoever joins again is asked for again. */
+static bool is_closed(const pxr_site_t *site, pxr_rc_call_t call)
+{
+    pxr_time_t now = pxr_time_now();
+
+    return site->paused_until > now || site->routes[call].blocked_until > now;
+}
+
 void pxr_messenger_invite(pxr_messenger_t *m, const pxr_tell_t *who, const char *user)
 {
     pxr_site_t *site = pxr_messenger_site(m, who->workspace);
@@ -516,7 +524,14 @@ void pxr_messenger_invite(pxr_messenger_t *m, const pxr_tell_t *who, const char 
                                                                            : PXR_RC_INVITE_PRIVATE;
     pxr_buf_init(&buf, path, sizeof(path));
     pxr_rc_put_path(&buf, errand.call, NULL);
-    pxr_messenger_send(m, &errand, path,
-                       pxr_rc_write_invite(view.details.text[PXR_DISCUSSION_ID], user));
+    if (is_closed(site, errand.call)) {
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, m->server,
+                     "somebody is not added to the chat of meeting %s: Rocket.Chat takes nobody at "
+                     "present",
+                     view.id);
+    } else {
+        pxr_messenger_send(m, &errand, path,
+                           pxr_rc_write_invite(view.details.text[PXR_DISCUSSION_ID], user));
+    }
     pxr_view_release(&view);
 }

@@ -59,12 +59,22 @@ const char *pxr_outside_name(apr_pool_t *p, pxr_outside_t what, const char *url)
     return apr_pstrcat(p, kinds[what].prefix, url, NULL);
 }
 
+/* What strangers dial, or send as cookies, must not make a server rest that does not take it. */
+static bool is_about_request(const pxr_rest_result_t *result)
+{
+    int status = result->outcome == PXR_REST_ANSWERED ? result->status : 0;
+
+    return status == HTTP_BAD_REQUEST || status == HTTP_REQUEST_ENTITY_TOO_LARGE ||
+           status == HTTP_REQUEST_URI_TOO_LARGE || status == HTTP_UNPROCESSABLE_ENTITY ||
+           status == HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+}
+
 void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what, const char *url,
-                      const char *why)
+                      const pxr_rest_result_t *result, const char *why)
 {
     const char *name = pxr_outside_name(r->pool, what, url);
 
-    pxr_store_target_tell(call->store, name, why);
+    pxr_store_target_tell(call->store, name, is_about_request(result) ? NULL : why);
     if (why != NULL && pxr_store_target_may_tell(call->store, name)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s: %s: %s", kinds[what].directive, url,
                       kinds[what].sentence, why);

@@ -289,6 +289,7 @@ pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_
 /* creation.c: a meeting that somebody wants. */
 typedef struct {
     const char *id; /* NULL: one of ours is drawn */
+    bool casual;    /* nobody will ask for it once there is the meeting of the room */
     pxr_details_t details;
     pxr_time_t not_before, not_after; /* 0: none */
     bool call;     /* whoever made it may have a call of his own, which ends with it */
@@ -357,7 +358,7 @@ const char *pxr_outside_name(apr_pool_t *p, pxr_outside_t what, const char *url)
 /* What came of it, for those who come after and, once a minute, for the log; `why` is NULL for a
  * success. */
 void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what, const char *url,
-                      const char *why);
+                      const pxr_rest_result_t *result, const char *why);
 void pxr_outside_fill(apr_pool_t *p, const pxr_call_t *call, pxr_outside_page_t *page);
 
 /* event_log.c: what PexipRCEventLog names, opened before children exist, in the pool of the

@@ -45,12 +45,6 @@ uint64_t pxr_room_of(const pxr_details_t *details)
     return details->len[PXR_ROOM_ID] > 0 ? pxr_hash_text(details->text[PXR_ROOM_ID]) : 0;
 }
 
-/* What is longer than any alias cannot lead anywhere. */
-static bool is_dialable(const pxr_details_t *details, pxr_detail_t which)
-{
-    return details->len[which] > 0 && details->len[which] <= PXR_ALIAS_MAX;
-}
-
 /* The first candidate that nothing in the workspace is named after, or NULL. */
 static const char *free_number(const pxr_store_t *store, uint32_t workspace,
                                const pxr_new_meeting_t *in)
@@ -281,7 +275,8 @@ pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
     if (in->single && pxr_room_of(&in->details) != 0) {
         pxr_room_key(pxr_room_of(&in->details), room);
         arrival.room = room;
-        arrival.called = in->called && is_dialable(&in->details, PXR_ROOM_NAME)
+        arrival.called = in->called && in->details.len[PXR_ROOM_NAME] > 0 &&
+                                 pxr_room_is_dialable(in->details.text[PXR_ROOM_NAME])
                              ? in->details.text[PXR_ROOM_NAME]
                              : NULL;
     }

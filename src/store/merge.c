@@ -113,7 +113,7 @@ static void take_room(const pxr_meeting_record_t *in, pxr_arrival_t *arrival, ch
     if (in->single && hash != 0 && !in->life.closed && in->life.state != PXR_MEETING_ENDED) {
         pxr_room_key(hash, room);
         arrival->room = room;
-        arrival->called = in->called[0] != '\0' ? in->called : NULL;
+        arrival->called = pxr_room_is_dialable(in->called) ? in->called : NULL;
     }
 }
 
@@ -239,12 +239,11 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     return status == PXR_OK ? pxr_slot_merge_calls(store, link, in->calls) : status;
 }
 
-/* Whether another machine has told somebody of our creation: then it cannot be withdrawn any
- * more. */
-static bool is_used(const pxr_store_t *store, uint32_t link, const pxr_meeting_record_t *in)
+/* Whether another machine has told somebody of our creation: then it cannot be withdrawn any more.
+ */
+static bool is_used(const pxr_meeting_record_t *in)
 {
-    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN || in->life.closed ||
-           !pxr_calls_are_known(store, link, in->calls);
+    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN || in->life.closed;
 }
 
 static pxr_status_t adopt_own(const pxr_store_t *store, uint32_t link,
@@ -258,6 +257,14 @@ static pxr_status_t adopt_own(const pxr_store_t *store, uint32_t link,
 static bool is_named(const pxr_store_t *store, uint32_t workspace, const char *text)
 {
     return pxr_name_find(store, workspace, PXR_SPACE_DIAL, text, strlen(text)) != 0;
+}
+
+/* The database lets go of a number a little earlier than we do: until then it is not dialled here.
+ */
+static bool is_unlisted(const pxr_store_t *store, uint32_t workspace,
+                        const pxr_meeting_record_t *in)
+{
+    return strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
 }
 
 /* A creation that waits for the database cannot have a name that somebody has there; it is told
@@ -314,13 +321,11 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         make_way(store, workspace, PXR_SPACE_DIAL, in->number, PXR_INVALID, now);
         if (arrival->room != NULL) {
             make_way(store, workspace, PXR_SPACE_ROOM, arrival->room, PXR_EXISTS, now);
-            pxr_room_make_way(store, workspace, arrival->room);
+            pxr_room_make_way(store, workspace, arrival->room, link);
         }
     }
     pxr_calls_make_way(store, workspace, in->calls, link, now);
-    /* The database lets go of a number a little earlier than we do: until then it is not dialled
-     * here. */
-    arrival->unlisted = strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
+    arrival->unlisted = is_unlisted(store, workspace, in);
     switch (state) {
     case SLOT_TAKEN:
         if (same || pxr_slot(store, link)->life.state != PXR_MEETING_OPEN) {
@@ -328,7 +333,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         }
         /* Its maker has given it up, and somebody has made another one of this id since. */
         pxr_slot_dissolve(store, link, PXR_MISSING, now);
-        arrival->unlisted = is_named(store, workspace, in->number);
+        arrival->unlisted = is_unlisted(store, workspace, in);
         break;
     case SLOT_PROVISIONAL:
         return complete(store, link, in, arrival, now);
@@ -336,12 +341,10 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     case SLOT_WITHDRAWN:
         if (same) {
             /* Our own: it was written although nobody heard that it was. */
-            return state == SLOT_PENDING || is_used(store, link, in)
-                       ? adopt_own(store, link, in, now)
-                       : PXR_OK;
+            return state == SLOT_PENDING || is_used(in) ? adopt_own(store, link, in, now) : PXR_OK;
         }
         pxr_slot_dissolve(store, link, PXR_EXISTS, now);
-        arrival->unlisted = is_named(store, workspace, in->number);
+        arrival->unlisted = is_unlisted(store, workspace, in);
         break;
     default:
         break;

@@ -87,6 +87,21 @@ static uint32_t find_nearest(const pxr_store_t *store, uint32_t workspace, const
     return ambiguous ? 0 : nearest;
 }
 
+bool pxr_name_is_dialled(const pxr_store_t *store, uint32_t workspace, const char *text)
+{
+    size_t len = strlen(text);
+    uint32_t hash = pxr_name_hash(store, workspace, PXR_SPACE_DIAL, text, len);
+
+    for (uint32_t link = *bucket_of(store, hash); link != 0; link = pxr_name(store, link)->next) {
+        const pxr_name_t *name = pxr_name(store, link);
+        if (is_of(name, hash, workspace, PXR_SPACE_DIAL, len) && name->kind != PXR_NAME_CALLED &&
+            pxr_equal_nocase(name->text, len, text, len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Copies what a reader needs; false where the record is another one meanwhile. */
 static bool copy_meeting(const pxr_store_t *store, uint32_t link, pxr_time_t now, pxr_found_t *out,
                          char *answer, size_t answer_size)

@@ -15,6 +15,15 @@ void pxr_room_key(uint64_t room, char out[PXR_ROOM_KEY_LEN + 1])
     out[PXR_ROOM_KEY_LEN] = '\0';
 }
 
+bool pxr_room_is_dialable(const char *name)
+{
+    pxr_alias_t alias;
+
+    /* In the database's table of aliases a slash tells rooms from what can be dialled. */
+    return strchr(name, '/') == NULL && pxr_alias_parse(name, strlen(name), &alias) &&
+           strcmp(alias.user, name) == 0;
+}
+
 /* The next id of a list; NULL at its end. What cannot be an id is left out: a list may come from a
  * database that somebody has changed. */
 static const char *next_call(const char **list, char id[PXR_MEETING_ID_MAX + 1])
@@ -92,7 +101,10 @@ void pxr_slot_name_room(pxr_tx_t *tx, uint32_t *siblings, uint32_t link, const p
     if (in->room != NULL) {
         add_name(tx, siblings, link, PXR_NAME_ROOM, in->room);
     }
-    if (in->called != NULL) {
+    /* Anybody may name a room after another one's meeting, whose devices may write it in small
+     * letters. */
+    if (in->called != NULL &&
+        !pxr_name_is_dialled(tx->store, pxr_slot(tx->store, link)->workspace, in->called)) {
         add_name(tx, siblings, link, PXR_NAME_CALLED, in->called);
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -112,13 +124,14 @@ void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot)
     }
 }
 
-pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room)
+pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room,
+                               uint32_t own)
 {
     uint32_t name = pxr_name_find(store, workspace, PXR_SPACE_ROOM, room, strlen(room));
     uint32_t link = name != 0 ? pxr_name(store, name)->slot : 0;
     pxr_tx_t tx;
 
-    if (link == 0) {
+    if (link == 0 || link == own) {
         return PXR_OK;
     }
     pxr_tx_begin(&tx, store);
@@ -162,25 +175,25 @@ static uint32_t calls_of(const pxr_store_t *store, const pxr_slot_t *slot)
     return count;
 }
 
-/* `told`, if not NULL, is what whoever makes the call wants to be told: that it is over. A meeting
- * that began with somebody's word has nobody yet who wants that. */
+/* `wishes` is what whoever calls wants, NULL for nothing: his own call ends with the meeting,
+ * whoever has begun that. */
 static pxr_status_t add_call(const pxr_store_t *store, uint32_t link, const char *id,
-                             const pxr_told_t *told)
+                             const pxr_told_t *wishes, bool quiet)
 {
     pxr_slot_t *slot = pxr_slot(store, link);
+    pxr_task_t *callback = &slot->told.task[PXR_TASK_CALLBACK];
     uint32_t names = slot->names;
     pxr_tx_t tx;
 
     pxr_tx_begin(&tx, store);
-    tx.quiet = tx.quiet || told == NULL;
+    tx.quiet = tx.quiet || quiet;
     if (tx.root.names_free == 0 || calls_of(store, slot) >= PXR_CALLS_MAX) {
         return PXR_FULL;
     }
     pxr_name_add(&tx, &names, link, PXR_NAME_CALL, id);
     pxr_tx_put_word(&tx, &slot->names, names);
-    if (told != NULL && slot->told.task[PXR_TASK_CALLBACK].state == PXR_TASK_NONE) {
-        pxr_tx_put(&tx, &slot->told.task[PXR_TASK_CALLBACK], &told->task[PXR_TASK_CALLBACK],
-                   sizeof(told->task[PXR_TASK_CALLBACK]));
+    if (wishes != NULL && callback->state == PXR_TASK_NONE) {
+        pxr_tx_put(&tx, callback, &wishes->task[PXR_TASK_CALLBACK], sizeof(*callback));
     }
     pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
     pxr_slot_tell(&tx, link);
@@ -194,25 +207,11 @@ pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t link, const
 
     while (status == PXR_OK && next_call(&calls, id) != NULL) {
         if (is_free(store, pxr_slot(store, link)->workspace, PXR_SPACE_DIAL, id)) {
-            status = add_call(store, link, id, NULL);
+            status = add_call(store, link, id, NULL, true);
         }
     }
     /* There is room for no more of them; of the meeting itself everything is known. */
     return status == PXR_FULL ? PXR_OK : status;
-}
-
-bool pxr_calls_are_known(const pxr_store_t *store, uint32_t link, const char *calls)
-{
-    char id[PXR_MEETING_ID_MAX + 1];
-
-    while (next_call(&calls, id) != NULL) {
-        uint32_t name =
-            pxr_name_find(store, pxr_slot(store, link)->workspace, PXR_SPACE_DIAL, id, strlen(id));
-        if (name == 0 || pxr_name(store, name)->slot != link) {
-            return false;
-        }
-    }
-    return true;
 }
 
 bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
@@ -232,7 +231,7 @@ bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char 
         return pxr_tx_commit(&tx) == PXR_OK;
     }
     if (pxr_name(store, link)->kind == PXR_NAME_ID &&
-        (state == SLOT_PENDING || state == SLOT_WITHDRAWN)) {
+        (state == SLOT_PENDING || state == SLOT_WITHDRAWN || state == SLOT_PROVISIONAL)) {
         pxr_slot_dissolve(store, slot, PXR_EXISTS, now);
     }
     return false;
@@ -246,6 +245,19 @@ void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char
     while (next_call(&calls, id) != NULL) {
         pxr_call_make_way(store, workspace, id, own, now);
     }
+}
+
+/* The id of a call that is to lead to a meeting that is there already. What is typed into a room
+ * must leave room for the calls of the app, whose ids are asked for. */
+static pxr_status_t take_call(const pxr_store_t *store, uint32_t link, const pxr_new_meeting_t *in,
+                              pxr_time_t now)
+{
+    pxr_status_t status = PXR_FULL;
+
+    if (!in->casual || calls_of(store, pxr_slot(store, link)) < PXR_CALLS_CASUAL) {
+        status = add_call(store, link, in->id, &in->told, false);
+    }
+    return status == PXR_FULL && in->casual ? pxr_slot_want(store, link, now) : status;
 }
 
 /* Its time is over, and the room is to have another one, although nobody has ended it yet. */
@@ -262,12 +274,13 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
                                                      strlen(in->room))
                                      : 0;
     uint32_t link = name != 0 ? pxr_name(store, name)->slot : 0;
+    pxr_status_t status;
 
     if (link == 0) {
         return PXR_MISSING;
     }
     if (is_expired(pxr_slot(store, link), now)) {
-        pxr_status_t status = pxr_slot_close(store, link, now);
+        status = pxr_slot_close(store, link, now);
         return status == PXR_OK ? PXR_MISSING : status;
     }
     ref->slot = link;
@@ -276,8 +289,9 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
         /* Nobody knows yet whether it is one; the keeper is about to take it back. */
         return PXR_BUSY;
     }
-    return in->meeting->given ? add_call(store, link, in->meeting->id, &in->meeting->told)
-                              : pxr_slot_want(store, link, now);
+    status = pxr_slot_want(store, link, now);
+    return status == PXR_OK && in->meeting->given ? take_call(store, link, in->meeting, now)
+                                                  : status;
 }
 
 bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t link)

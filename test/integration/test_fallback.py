@@ -282,6 +282,19 @@ def test_after_three_failures_a_server_rests_for_five_seconds(asking, others):
     assert httpd.error_log().count("has no answer that can be used") == 1
 
 
+@pytest.mark.parametrize("status", [400, 414, 422])
+def test_a_question_that_it_does_not_take_lets_no_server_rest(asking, others, status):
+    """Anybody may dial something that a server cannot read."""
+    first, _ = others
+    httpd = asking(first)
+    first.say(status, "application/json", {"error": "what?"})
+    for _ in range(5):
+        assert is_miss(ask_for(httpd, alias()))
+    first.serve()
+    assert ask_for(httpd, alias()).json() == SERVICE
+    assert len(first.requests) == 6 and resting(httpd)["failed"] == 0
+
+
 def test_a_reload_does_not_forget_who_rests(asking, others):
     first, second = others
     first.serve(status=500)

@@ -128,6 +128,27 @@ def test_many_ids_at_once_share_one(site):
     assert len({node.policy(f"Parallel{number}{room.name}").body for number in range(24)}) == 1
 
 
+def test_a_room_may_ask_as_often_as_it_likes(site):
+    room = site.room()
+    first = site.start("First", room)
+    for number in range(60):
+        said = site.say(f"!pexip {number}", room)
+        assert said.status == 200 and first["join_url"] in said.text, f"{number}: {said.text}"
+    # There is still room for a call of the companion app, whose id a node may ask for.
+    call = by_id(site, "ByTheApp" + room.name, room)
+    assert call["id"] == first["id"] and is_service(site.node().policy("ByTheApp" + room.name), first["id"])
+
+
+def test_a_rooms_name_is_nobodys_meeting(all_sites):
+    """Anybody may name his room after the id of another one's meeting, as devices write it."""
+    site = all_sites["named"]
+    room, other = site.room(), site.room()
+    meeting = by_id(site, "NinasMeeting" + room.name, room)
+    theirs = site.api.create(id="Theirs" + other.name, room={**other.as_meant(), "name": meeting["id"].lower()}, creator=site.boris.creator())
+    assert is_service(site.node().policy(meeting["id"].lower()), meeting["id"])
+    assert is_service(site.node().policy(theirs["id"]), theirs["id"])
+
+
 def test_the_rooms_name_is_an_alias_where_that_is_wanted(all_sites):
     site, other = all_sites["named"], all_sites["one"]
     room = site.room()

@@ -1,6 +1,7 @@
 """Persistent chat: one discussion for each meeting, carried to the web app in the links, with the people who come."""
 
 import re
+import time
 from datetime import datetime, timezone
 from urllib.parse import parse_qs, urlsplit
 
@@ -165,3 +166,35 @@ def test_where_discussions_are_forbidden_meetings_go_on(make_sites):
     site.api.delete(meeting["id"])
     wait_until(lambda: re.search(r"\bended\b", message.text), AFTER_RETRY, "the end in the message")
     assert len(site.chat.calls_of("rooms.createDiscussion")) <= 3
+
+
+@pytest.mark.once
+def test_a_crowd_that_cannot_be_added_holds_up_no_other_workspace(make_sites):
+    made = make_sites({"crowded": {"extra": ON}, "other": {}})
+    site, other = made["crowded"], made["other"]
+    site.httpd.expect(TROUBLE)
+    room = site.room()
+    meeting = site.start("Crowded", room)
+    recorded(site, meeting)
+    site.message_of(meeting)
+    fault = site.chat.fault("groups.invite", "hang")
+    crowd = [site.chat.add_user(f"visitor{number}", f"Visitor {number}") for number in range(40)]
+    assert all(site.visitor(each).open(meeting["join_url"]).status == 303 for each in crowd)
+    wait_until(lambda: fault.hits, SOON, "invitations that hang")
+    began = time.monotonic()
+    theirs = other.start("Meanwhile", other.room())
+    other.message_of(theirs)
+    assert time.monotonic() - began < 3 * PATIENCE
+
+
+@pytest.mark.once
+def test_nobody_is_added_before_rocket_chat_wants_to_be_asked_again(make_sites):
+    site = make_sites({"limited": {"extra": ON}})["limited"]
+    site.httpd.expect(TROUBLE)
+    meeting = site.start("Limited", site.room())
+    recorded(site, meeting)
+    fault = site.chat.fault("groups.invite", "429", times=1, seconds=600)
+    site.visitor(site.boris).open(meeting["join_url"])
+    wait_until(lambda: fault.hits, SOON, "the first invitation")
+    site.visitor(site.carla).open(meeting["join_url"])
+    stays(lambda: len(site.chat.calls_of("groups.invite")) == 1, 1.5, "the only invitation")

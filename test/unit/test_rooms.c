@@ -536,6 +536,113 @@ static void rooms_are_used_for_years(void **state)
     world_close(&w);
 }
 
+/* What anybody types into a room must not use up what the app's calls need. */
+static void casual_calls_leave_room_for_others(void **state)
+{
+    world_t w;
+    pxr_ref_t ref;
+    pxr_ref_t again;
+    bool created;
+    pxr_view_t view;
+    char id[32];
+    char key[PXR_KEY_MAX + 1];
+
+    (void)state;
+    world_open(&w, 50, 10);
+    ref = first_call(&w, "general", NULL, "FirstCall1", T0);
+    for (int i = 0; i < 2 * PXR_CALLS_MAX; i++) {
+        pxr_new_meeting_t m;
+        snprintf(id, sizeof(id), "Typed%04d", i);
+        m = plain_meeting(id, key, "general", T0);
+        m.single = true;
+        m.given = true;
+        m.casual = true;
+        assert_int_equal(pxr_store_create(&w.store, w.workspace, &m, &again, &created), PXR_OK);
+        assert_false(created);
+        assert_int_equal(again.slot, ref.slot);
+    }
+    assert_leads(&w, "Typed0000", "FirstCall1", PXR_NAME_CALL, T0);
+    assert_nowhere(&w, id, T0);
+    for (int i = 0; i < PXR_CALLS_MAX - PXR_CALLS_CASUAL; i++) {
+        snprintf(id, sizeof(id), "ByTheApp%04d", i);
+        next_call(&w, "general", id, T0, ref);
+        assert_leads(&w, id, "FirstCall1", PXR_NAME_CALL, T0);
+    }
+    view = view_of(&w, ref);
+    assert_int_equal(count_calls(view.calls), PXR_CALLS_MAX);
+    pxr_view_release(&view);
+    world_close(&w);
+}
+
+/* Whose call it is does not matter: that it is over has to be told of each. */
+static void the_end_is_told_of_a_call_that_came_later(void **state)
+{
+    world_t w;
+    pxr_ref_t ref;
+    pxr_ref_t again;
+    bool created;
+    char key[PXR_KEY_MAX + 1];
+    pxr_new_meeting_t m;
+    pxr_told_t told;
+
+    (void)state;
+    world_open(&w, 10, 10);
+    ref = first_call(&w, "general", NULL, "FirstCall1", T0);
+    m = plain_meeting("ByTheApp01", key, "general", T0);
+    m.single = true;
+    m.given = true;
+    for (int i = 0; i < PXR_TASKS; i++) {
+        pxr_task_set(&m.told.task[i], PXR_TASK_WAITING, PXR_REASON_NONE, 0, T0);
+    }
+    assert_int_equal(pxr_store_create(&w.store, w.workspace, &m, &again, &created), PXR_OK);
+    assert_false(created);
+    assert_int_equal(again.slot, ref.slot);
+    assert_int_equal(pxr_store_told(&w.store, w.workspace, ref, &told), PXR_OK);
+    assert_int_equal(told.task[PXR_TASK_CALLBACK].state, PXR_TASK_WAITING);
+    /* The room has its message, and the personal link is the first one's. */
+    assert_int_equal(told.task[PXR_TASK_MESSAGE].state, PXR_TASK_NONE);
+    assert_int_equal(told.task[PXR_TASK_DIRECT].state, PXR_TASK_NONE);
+    assert_sound(&w);
+    world_close(&w);
+}
+
+/* Anybody may name a room as he likes. */
+static void a_rooms_name_takes_nobodys_calls(void **state)
+{
+    static const char *const names[] = {"a/b",       "room/0123456789abcdef",
+                                        "general@x", "sip:lobby",
+                                        "+4989123",  "lobby;x",
+                                        " lobby",    "lobby ",
+                                        "a?b"};
+    world_t w;
+    pxr_ref_t ref;
+    pxr_view_t view;
+    char id[32];
+    char room[32];
+
+    (void)state;
+    world_open(&w, 50, 10);
+    ref = first_call(&w, "general", NULL, "MeetingOfNina", T0);
+    next_call(&w, "general", "CallOfBoris", T0, ref);
+    first_call(&w, "evil", "meetingofnina", "EvilCall01", T0);
+    first_call(&w, "evil2", "CALLOFBORIS", "EvilCall02", T0);
+    assert_leads(&w, "meetingofnina", "MeetingOfNina", PXR_NAME_ID, T0);
+    assert_leads(&w, "CALLOFBORIS", "MeetingOfNina", PXR_NAME_CALL, T0);
+    /* Names of rooms among each other may differ in case only. */
+    first_call(&w, "lobby", "Lobby", "LobbyCall1", T0);
+    first_call(&w, "lobby2", "LOBBY", "LobbyCall2", T0);
+    assert_leads(&w, "LOBBY", "LobbyCall2", PXR_NAME_CALLED, T0);
+    /* What no node can ask for is no alias. */
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(id, sizeof(id), "Undialable%zu", i);
+        snprintf(room, sizeof(room), "undialable%zu", i);
+        view = view_of(&w, first_call(&w, room, names[i], id, T0));
+        CHECK(view.called[0] == '\0', "%s leads somewhere", names[i]);
+        pxr_view_release(&view);
+    }
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +656,9 @@ int main(void)
         cmocka_unit_test(spelling_is_forgiven_within_one_meeting),
         cmocka_unit_test(nothing_is_half_done_when_names_are_used_up),
         cmocka_unit_test(rooms_are_used_for_years),
+        cmocka_unit_test(casual_calls_leave_room_for_others),
+        cmocka_unit_test(the_end_is_told_of_a_call_that_came_later),
+        cmocka_unit_test(a_rooms_name_takes_nobodys_calls),
     };
 
     return RUN(tests);
