@@ -14,6 +14,7 @@ from pexip import Node, one_leg
 from visitor import Visitor
 from waiting import wait_until
 
+from conftest import ROOM_FOR_WAITING
 from load import ADDRESSES
 from machine import leader, took
 from messages import ROCKETCHAT, Calls, Shared, everywhere, opened, shared
@@ -33,7 +34,7 @@ def as_before(quiet, busy):
 
 @pytest.fixture
 def site(mpm, audited):
-    with opened(Shared("load"), mpm) as site:
+    with opened(Shared("load"), mpm, server=ROOM_FOR_WAITING.get(mpm, "")) as site:
         yield site
 
 
