@@ -262,7 +262,9 @@ static void done(void *context, pxr_rest_result_t *result)
 
     m->under_way--;
     m->inviting -= job == NULL;
-    errand->site->under_way--;
+    if (job != NULL) {
+        errand->site->under_way--;
+    }
     if (!is_stopping()) {
         pxr_messenger_answer(errand, result);
     }
@@ -336,15 +338,15 @@ void pxr_messenger_send(pxr_messenger_t *m, const pxr_errand_t *errand, const ch
         /* Before it may end, which can happen at once. */
         m->under_way++;
         m->inviting += errand->job == NULL;
-        errand->site->under_way++;
         if (errand->job != NULL) {
+            errand->site->under_way++;
             errand->job->busy = true;
         }
         if (!pxr_rest_multi_start(m->multi, &request, done, copy)) {
             m->under_way--;
             m->inviting -= errand->job == NULL;
-            errand->site->under_way--;
             if (errand->job != NULL) {
+                errand->site->under_way--;
                 errand->job->busy = false;
             }
             free(copy);
