@@ -79,27 +79,34 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,sanitize
 
 unit: $(addprefix $(BUILD)/unit/,$(UNITS))
 
-# What runs inside Rocket.Chat, and what proves that it fits, comes from npm by name and version.
-# Everything npm writes stays below build/npm. A node of another origin than Debian is as good.
-NPM_HOME = $(BUILD)/npm
-NPM      = npm install --cache "$(abspath $(NPM_HOME))/cache" --ignore-scripts --no-audit --no-fund \
-           --no-package-lock --no-update-notifier --fetch-retries=1 --loglevel=error
+# What runs inside Rocket.Chat, and what proves that it fits, comes from npm by name and version, npm
+# itself included: the one of Debian 12 knows no overrides but of ranges of versions. Everything they
+# write stays below build/npm. A node of another origin than Debian is as good.
+NPM_HOME    = $(BUILD)/npm
+NPM_OPTIONS = --cache "$(abspath $(NPM_HOME))/cache" --ignore-scripts --no-audit --no-fund \
+              --no-package-lock --no-update-notifier --fetch-retries=1 --loglevel=error
+NPM         = "$(abspath $(NPM_HOME))/npm/node_modules/.bin/npm" install $(NPM_OPTIONS)
 NODE_PACKAGES = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
 node:
 	@$(if $(strip $(NODE_PACKAGES)),sh test/support/deps.sh $(NODE_PACKAGES),:)
+
+$(NPM_HOME)/npm/installed: | node
+	@mkdir -p $(@D)
+	cd $(@D) && echo '{"private": true}' >package.json && npm install $(NPM_OPTIONS) npm@10.9.8
+	@touch $@
 
 # Rocket.Chat's request validators: the packages cannot be loaded as they are, one file of each can.
 VALIDATORS = $(patsubst test/contract/validators/%.json,$(NPM_HOME)/validators/%.cjs,\
                $(wildcard test/contract/validators/*.json))
 BUNDLER    = test/contract/validators/bundle.mjs
 
-$(NPM_HOME)/esbuild/installed: | node
+$(NPM_HOME)/esbuild/installed: | $(NPM_HOME)/npm/installed
 	@mkdir -p $(@D)
 	cd $(@D) && echo '{"private": true}' >package.json && $(NPM) esbuild@0.28.2
 	@touch $@
 
-$(NPM_HOME)/validators/%.cjs: test/contract/validators/%.json $(BUNDLER) $(NPM_HOME)/esbuild/installed | node
+$(NPM_HOME)/validators/%.cjs: test/contract/validators/%.json $(BUNDLER) $(NPM_HOME)/esbuild/installed
 	@rm -rf $(NPM_HOME)/rest-typings-$*
 	@mkdir -p $(@D) $(NPM_HOME)/rest-typings-$*
 	cp $< $(NPM_HOME)/rest-typings-$*/package.json
@@ -114,7 +121,7 @@ APP_BUILD   = $(BUILD)/rocketchat-app
 APP_ZIP     = $(APP_BUILD)/pexip-rc_$(shell sed -n 's/.*"version": "\(.*\)".*/\1/p' $(APP)/app.json).zip
 APP_SOURCES = $(wildcard $(APP)/*.ts $(APP)/*.json $(APP)/i18n/*.json) $(APP)/icon.mjs
 
-$(NPM_HOME)/app/installed: $(APP)/package.json | node
+$(NPM_HOME)/app/installed: $(APP)/package.json | $(NPM_HOME)/npm/installed
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	cp $< $(@D)
@@ -135,24 +142,28 @@ app: node
 	@$(MAKE) --no-print-directory $(APP_ZIP)
 
 # What the newest Apps-Engine says about itself; its definitions are all that it still publishes.
-$(NPM_HOME)/newest/installed: test/contract/app/package.json | node
+$(NPM_HOME)/newest/installed: test/contract/app/package.json | $(NPM_HOME)/npm/installed
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	cp $< $(@D)
 	cd $(@D) && $(NPM)
 	@touch $@
 
-# Rocket.Chat's message parsers of several releases.
-$(NPM_HOME)/parser/installed: test/contract/parser/package.json | node
+# Rocket.Chat's message parsers of several releases. The newer ones are ES modules that do not say so,
+# which Debian's node does not find out by itself.
+$(NPM_HOME)/parser/bundled: test/contract/parser/package.json $(NPM_HOME)/esbuild/installed
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	cp $< $(@D)
 	cd $(@D) && $(NPM)
+	cd $(@D) && ../esbuild/node_modules/.bin/esbuild --bundle --platform=node --format=cjs \
+	    --out-extension:.js=.cjs --outdir=bundles --log-level=error \
+	    $$(cd node_modules && for name in parser-*; do echo "$$name=$$name"; done)
 	@touch $@
 
 contract: node
 	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed \
-	    $(NPM_HOME)/parser/installed
+	    $(NPM_HOME)/parser/bundled
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)

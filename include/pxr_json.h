@@ -133,8 +133,6 @@ typedef struct {
     const char *state;  /* waiting, failed, dropped, done */
     const char *reason; /* "" or NULL: none */
     int http_status;    /* of the last attempt; 0: none */
-    uint32_t attempts;
-    pxr_time_t next_try_at; /* 0: never */
     pxr_time_t changed_at;
 } pxr_delivery_line_t;
 

@@ -73,6 +73,8 @@ typedef struct {
     pxr_time_t paused_until;
     pxr_route_t routes[PXR_ROUTES];
     pxr_chat_health_t health;
+    pxr_time_t told_at; /* when the log was told that it fails */
+    bool told;          /* and has not been told otherwise since */
 } pxr_site_t;
 
 struct pxr_messenger {

@@ -8,6 +8,8 @@
 
 /* Our credentials may be put right at any time. */
 #define PAUSE (15 * PXR_SECOND)
+/* A server that fails now and then is not worth a line each time. */
+#define TELL_EVERY (60 * PXR_SECOND)
 /* A refusal that does not say why may be an answer to something that has arrived before. */
 #define REFUSALS 4
 
@@ -25,15 +27,14 @@ typedef struct {
 static void note_health(news_t *n, bool good)
 {
     pxr_chat_health_t *health = &n->site->health;
-    bool was_failing = health->failing != 0;
-
     health->http = n->answer.status;
     health->paused_until = n->site->paused_until;
     if (good) {
         health->ok_at = n->now;
         health->failing = 0;
         health->why[0] = '\0';
-        if (was_failing) {
+        if (n->site->told) {
+            n->site->told = false;
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, n->m->server, "Rocket.Chat at %s works again",
                          n->site->workspace->rest_url);
         }
@@ -41,7 +42,9 @@ static void note_health(news_t *n, bool good)
         health->failed_at = n->now;
         health->failing = 1;
         pxr_text_copy(health->why, sizeof(health->why), n->answer.reason, strlen(n->answer.reason));
-        if (!was_failing) {
+        if (!n->site->told && n->site->told_at + TELL_EVERY < n->now) {
+            n->site->told = true;
+            n->site->told_at = n->now;
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, n->m->server,
                          "Rocket.Chat at %s does not do what it is asked: %s; it is asked again "
                          "until it does",

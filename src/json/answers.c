@@ -208,8 +208,6 @@ void pxr_json_deliveries_add(pxr_json_deliveries_t *list, const pxr_delivery_lin
     json_object_set_new(entry, "reason", pxr_json_text(line->reason));
     json_object_set_new(entry, "http_status",
                         line->http_status != 0 ? json_integer(line->http_status) : json_null());
-    json_object_set_new(entry, "attempts", json_integer(line->attempts));
-    json_object_set_new(entry, "next_try_at", pxr_json_time(line->next_try_at));
     json_object_set_new(entry, "changed_at", pxr_json_time(line->changed_at));
     json_array_append_new(list->lines, entry);
 }

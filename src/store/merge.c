@@ -238,12 +238,11 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     return status == PXR_OK ? pxr_slot_merge_calls(store, link, in->calls) : status;
 }
 
-/* Whether another machine has told somebody of our creation: then it cannot be withdrawn any
- * more. */
-static bool is_used(const pxr_store_t *store, uint32_t link, const pxr_meeting_record_t *in)
+/* Whether another machine has told somebody of our creation: then it cannot be withdrawn any more.
+ */
+static bool is_used(const pxr_meeting_record_t *in)
 {
-    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN || in->life.closed ||
-           !pxr_calls_are_known(store, link, in->calls);
+    return in->last_join != 0 || in->life.state != PXR_MEETING_OPEN || in->life.closed;
 }
 
 static pxr_status_t adopt_own(const pxr_store_t *store, uint32_t link,
@@ -257,6 +256,14 @@ static pxr_status_t adopt_own(const pxr_store_t *store, uint32_t link,
 static bool is_named(const pxr_store_t *store, uint32_t workspace, const char *text)
 {
     return pxr_name_find(store, workspace, PXR_SPACE_DIAL, text, strlen(text)) != 0;
+}
+
+/* The database lets go of a number a little earlier than we do: until then it is not dialled here.
+ */
+static bool is_unlisted(const pxr_store_t *store, uint32_t workspace,
+                        const pxr_meeting_record_t *in)
+{
+    return strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
 }
 
 /* A creation that waits for the database cannot have a name that somebody has there; it is told
@@ -313,13 +320,11 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         make_way(store, workspace, PXR_SPACE_DIAL, in->number, PXR_INVALID, now);
         if (arrival->room != NULL) {
             make_way(store, workspace, PXR_SPACE_ROOM, arrival->room, PXR_EXISTS, now);
-            pxr_room_make_way(store, workspace, arrival->room);
+            pxr_room_make_way(store, workspace, arrival->room, link);
         }
     }
     pxr_calls_make_way(store, workspace, in->calls, link, now);
-    /* The database lets go of a number a little earlier than we do: until then it is not dialled
-     * here. */
-    arrival->unlisted = strcmp(in->number, in->id) == 0 || is_named(store, workspace, in->number);
+    arrival->unlisted = is_unlisted(store, workspace, in);
     switch (state) {
     case SLOT_TAKEN:
         if (same || pxr_slot(store, link)->life.state != PXR_MEETING_OPEN) {
@@ -327,7 +332,7 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
         }
         /* Its maker has given it up, and somebody has made another one of this id since. */
         pxr_slot_dissolve(store, link, PXR_MISSING, now);
-        arrival->unlisted = is_named(store, workspace, in->number);
+        arrival->unlisted = is_unlisted(store, workspace, in);
         break;
     case SLOT_PROVISIONAL:
         return complete(store, link, in, arrival, now);
@@ -335,12 +340,10 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
     case SLOT_WITHDRAWN:
         if (same) {
             /* Our own: it was written although nobody heard that it was. */
-            return state == SLOT_PENDING || is_used(store, link, in)
-                       ? adopt_own(store, link, in, now)
-                       : PXR_OK;
+            return state == SLOT_PENDING || is_used(in) ? adopt_own(store, link, in, now) : PXR_OK;
         }
         pxr_slot_dissolve(store, link, PXR_EXISTS, now);
-        arrival->unlisted = is_named(store, workspace, in->number);
+        arrival->unlisted = is_unlisted(store, workspace, in);
         break;
     default:
         break;

@@ -69,8 +69,9 @@ uint32_t pxr_room_names(const pxr_arrival_t *arrival);
 void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot);
 
 /* The database knows another meeting of this room: the former one is over, although that has not
- * been heard here yet. Lock. */
-pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room);
+ * been heard here yet, unless it is `own`. Lock. */
+pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room,
+                               uint32_t own);
 
 /* Where the room has a meeting already: that one, to which the id of the arrival leads as well
  * where it was given. PXR_MISSING where it has none. Lock. */
@@ -90,9 +91,6 @@ bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char 
 
 /* Whether a node can ask for a room by its name as it is. */
 bool pxr_room_is_dialable(const char *name);
-
-/* Whether all these calls lead to this slot. Lock. */
-bool pxr_calls_are_known(const pxr_store_t *store, uint32_t slot, const char *calls);
 
 /* Takes in further calls that another machine has heard of, as far as there is room. Lock. */
 pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t slot, const char *calls);

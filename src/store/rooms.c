@@ -124,13 +124,14 @@ void pxr_slot_release_room(pxr_tx_t *tx, pxr_slot_t *slot)
     }
 }
 
-pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room)
+pxr_status_t pxr_room_make_way(const pxr_store_t *store, uint32_t workspace, const char *room,
+                               uint32_t own)
 {
     uint32_t name = pxr_name_find(store, workspace, PXR_SPACE_ROOM, room, strlen(room));
     uint32_t link = name != 0 ? pxr_name(store, name)->slot : 0;
     pxr_tx_t tx;
 
-    if (link == 0) {
+    if (link == 0 || link == own) {
         return PXR_OK;
     }
     pxr_tx_begin(&tx, store);
@@ -213,20 +214,6 @@ pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t link, const
     return status == PXR_FULL ? PXR_OK : status;
 }
 
-bool pxr_calls_are_known(const pxr_store_t *store, uint32_t link, const char *calls)
-{
-    char id[PXR_MEETING_ID_MAX + 1];
-
-    while (next_call(&calls, id) != NULL) {
-        uint32_t name =
-            pxr_name_find(store, pxr_slot(store, link)->workspace, PXR_SPACE_DIAL, id, strlen(id));
-        if (name == 0 || pxr_name(store, name)->slot != link) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
                        pxr_time_t now)
 {
@@ -244,7 +231,7 @@ bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char 
         return pxr_tx_commit(&tx) == PXR_OK;
     }
     if (pxr_name(store, link)->kind == PXR_NAME_ID &&
-        (state == SLOT_PENDING || state == SLOT_WITHDRAWN)) {
+        (state == SLOT_PENDING || state == SLOT_WITHDRAWN || state == SLOT_PROVISIONAL)) {
         pxr_slot_dissolve(store, slot, PXR_EXISTS, now);
     }
     return false;
@@ -287,12 +274,13 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
                                                      strlen(in->room))
                                      : 0;
     uint32_t link = name != 0 ? pxr_name(store, name)->slot : 0;
+    pxr_status_t status;
 
     if (link == 0) {
         return PXR_MISSING;
     }
     if (is_expired(pxr_slot(store, link), now)) {
-        pxr_status_t status = pxr_slot_close(store, link, now);
+        status = pxr_slot_close(store, link, now);
         return status == PXR_OK ? PXR_MISSING : status;
     }
     ref->slot = link;
@@ -301,8 +289,9 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace, cons
         /* Nobody knows yet whether it is one; the keeper is about to take it back. */
         return PXR_BUSY;
     }
-    return in->meeting->given ? take_call(store, link, in->meeting, now)
-                              : pxr_slot_want(store, link, now);
+    status = pxr_slot_want(store, link, now);
+    return status == PXR_OK && in->meeting->given ? take_call(store, link, in->meeting, now)
+                                                  : status;
 }
 
 bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t link)

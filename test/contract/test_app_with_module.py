@@ -186,7 +186,9 @@ MEETINGS = f"{PREFIX}/api/v1/meetings"
     ("GET", f"{MEETINGS}/../history", False), ("GET", f"{MEETINGS}/%2e%2e/history", False), ("GET", f"{PREFIX}/status?json", False),
 ])
 def test_the_readmes_lines_let_the_app_do_what_it_must_and_no_more(server, method, path, allowed):
-    server.expect(r"AH01617: user rocketchat-app: authentication failure")
+    # The administrator may end the meeting, of which no app is there to hear, then or while the next case runs.
+    server.expect(r"AH01617: user rocketchat-app: authentication failure",
+                  r"the companion app did not take the end of a call")
     if not allowed:
         server.expect(r"AH01631: user rocketchat-app: authorization failure")
     body = {"id": CALL_ID, "room": {"id": "GENERAL"}, "creator": {"id": "uid-nina"}} if method == "POST" else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-PARSERS = TOP / "build" / "npm" / "parser"
+PARSERS = TOP / "build" / "npm" / "parser" / "bundles"
 VERSIONS = ("0.31.1", "0.31.16", "0.31.24", "0.31.36", "0.32.0")
 SITE, MEETING, JOIN = "https://chat.example.com", "AbCdEfGh1234567890zz", "https://chat.example.com/pexip/join/k"
 LINK = (f"{SITE}/conference/{MEETING}?callUrl=https%3A%2F%2Fchat.example.com%2Fpexip%2Fjoin%2Fk%3Fx%3D1"

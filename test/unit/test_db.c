@@ -235,7 +235,11 @@ static bool see_meeting(void *context, const pxr_meeting_record_t *record)
         return false;
     }
     note(seen, 'm');
-    seen->meetings = realloc(seen->meetings, (seen->meeting_count + 1) * sizeof(*seen->meetings));
+    if ((seen->meeting_count & (seen->meeting_count - 1)) == 0) {
+        /* They are large, and the server does not wait for long. */
+        size_t room = seen->meeting_count == 0 ? 1 : seen->meeting_count * 2;
+        seen->meetings = realloc(seen->meetings, room * sizeof(*seen->meetings));
+    }
     kept = &seen->meetings[seen->meeting_count++];
     *kept = *record;
     kept->answer = strdup(record->answer);
@@ -339,6 +343,15 @@ static void keeps_every_field_of_a_meeting(void **state)
     memset(r.host_pin, '1', PXR_PIN_MAX);
     memset(r.guest_pin, '2', PXR_PIN_MAX);
     memset(r.number, '3', PXR_ALIAS_MAX);
+    memset(r.host_key, 'h', PXR_KEY_MAX);
+    memset(r.room_key, '4', PXR_ROOM_KEY_LEN);
+    memset(r.called, '5', PXR_ALIAS_MAX);
+    for (size_t i = 0; i < PXR_CALLS_MAX; i++) {
+        snprintf(r.calls + i * (PXR_MEETING_ID_MAX + 1), PXR_MEETING_ID_MAX + 2, "%064zu ", i);
+    }
+    r.calls[PXR_CALLS_TEXT - 1] = '\0';
+    memset(r.told, 't', PXR_TOLD_TEXT - 1);
+    r.single = true;
     r.breakouts = true;
     r.life = (pxr_meeting_t){.created_at = INT64_MIN,
                              .not_before = INT64_MAX,
@@ -504,6 +517,207 @@ static void refuses_names_that_are_taken(void **state)
     begin(w.db);
     OK(w.db, pxr_db_create(w.db, &elsewhere, &is_number, existing));
     commit(w.db);
+    world_close(&w);
+}
+
+/* A meeting that its room has alone, with further calls. */
+static pxr_meeting_record_t in_room(const char *id, const char *called, const char *calls)
+{
+    pxr_meeting_record_t r = meeting(id);
+
+    r.single = true;
+    snprintf(r.room_key, sizeof(r.room_key), "00112233445566ff");
+    snprintf(r.called, sizeof(r.called), "%s", called);
+    snprintf(r.calls, sizeof(r.calls), "%s", calls);
+    return r;
+}
+
+static pxr_db_status_t create_on(pxr_db_t *db, const pxr_meeting_record_t *r, bool *is_number)
+{
+    pxr_db_status_t status;
+
+    begin(db);
+    status = pxr_db_create(db, r, is_number, existing);
+    commit(db);
+    return status;
+}
+
+static void put_on(pxr_db_t *db, const pxr_meeting_record_t *r)
+{
+    begin(db);
+    OK(db, pxr_db_put_meeting(db, r));
+    commit(db);
+}
+
+/* To which meeting a name leads; "" for none. */
+static const char *leads_to(const world_t *w, const char *alias)
+{
+    char sql[256];
+
+    snprintf(sql, sizeof(sql),
+             "SELECT meeting FROM alias WHERE workspace = '" ORIGIN "' AND alias = '%s'", alias);
+    return raw(w, sql);
+}
+
+static void a_room_has_one_meeting_until_nobody_can_join_it(void **state)
+{
+    world_t w;
+    pxr_db_t *other;
+    pxr_meeting_record_t first = in_room("FirstCall1", "Lobby123", "SecondCall ThirdCall1");
+    pxr_meeting_record_t second = in_room("FourthCall", "Lobby123", "");
+    pxr_meeting_record_t elsewhere = in_room("FifthCall1", "Lobby123", "");
+    bool is_number;
+
+    (void)state;
+    world_open(&w);
+    other = open_as(&w.other, PXR_DB_KEEPER);
+    assert_int_equal(create_on(w.db, &first, &is_number), PXR_DB_OK);
+    assert_string_equal(leads_to(&w, "room/00112233445566ff"), "FirstCall1");
+    assert_string_equal(leads_to(&w, "Lobby123"), "FirstCall1");
+    assert_string_equal(leads_to(&w, "ThirdCall1"), "FirstCall1");
+    assert_int_equal(create_on(other, &second, &is_number), PXR_DB_EXISTS);
+    assert_false(is_number);
+    assert_string_equal(existing, "FirstCall1");
+    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM meeting"), "1");
+    /* Each workspace has rooms of its own; a meeting that does not ask for the room is no rival. */
+    snprintf(elsewhere.workspace, sizeof(elsewhere.workspace), "https://other.example.com");
+    assert_int_equal(create_on(other, &elsewhere, &is_number), PXR_DB_OK);
+    assert_int_equal(try_create(&w, "AtWill123", "", &is_number), PXR_DB_OK);
+    /* Live it still is the room's; closed it is not, although it goes on. */
+    first.life.state = PXR_MEETING_LIVE;
+    put_on(w.db, &first);
+    assert_int_equal(create_on(other, &second, &is_number), PXR_DB_EXISTS);
+    first.life.closed = 1;
+    put_on(w.db, &first);
+    assert_string_equal(leads_to(&w, "SecondCall"), "FirstCall1");
+    assert_int_equal(create_on(other, &second, &is_number), PXR_DB_OK);
+    assert_string_equal(leads_to(&w, "room/00112233445566ff"), "FourthCall");
+    assert_string_equal(leads_to(&w, "Lobby123"), "FourthCall");
+    /* Whatever is written of the old one takes nothing from the new one. */
+    put_on(w.db, &first);
+    first.life.state = PXR_MEETING_ENDED;
+    first.life.ended_at = T0 + 1;
+    put_on(w.db, &first);
+    put_on(w.db, &first);
+    assert_string_equal(leads_to(&w, "room/00112233445566ff"), "FourthCall");
+    assert_string_equal(leads_to(&w, "SecondCall"), "FirstCall1");
+    put_on(other, &second);
+    assert_string_equal(leads_to(&w, "room/00112233445566ff"), "FourthCall");
+    /* An end frees it as well. */
+    second.life.state = PXR_MEETING_ENDED;
+    second.life.ended_at = T0 + 2;
+    put_on(other, &second);
+    snprintf(second.id, sizeof(second.id), "SixthCall1");
+    snprintf(second.join_key, sizeof(second.join_key), "keySixthCall1");
+    second.life.state = PXR_MEETING_OPEN;
+    second.life.ended_at = 0;
+    assert_int_equal(create_on(w.db, &second, &is_number), PXR_DB_OK);
+    pxr_db_close(other);
+    world_close(&w);
+}
+
+static void further_calls_are_names_like_others(void **state)
+{
+    world_t w;
+    pxr_meeting_record_t first = in_room("FirstCall1", "Lobby123", "SecondCall");
+    pxr_meeting_record_t other = meeting("Neighbour1");
+    pxr_meeting_record_t rival = in_room("SecondCall", "", "");
+    pxr_meeting_record_t old = ended("OldMeeting", T0);
+    bool is_number;
+
+    (void)state;
+    world_open(&w);
+    assert_int_equal(create_on(w.db, &first, &is_number), PXR_DB_OK);
+    /* The id of a call leads to its meeting; a name of a room is no id. */
+    assert_int_equal(try_create(&w, "SecondCall", "", &is_number), PXR_DB_EXISTS);
+    assert_false(is_number);
+    assert_string_equal(existing, "FirstCall1");
+    assert_int_equal(try_create(&w, "Lobby123", "", &is_number), PXR_DB_EXISTS);
+    assert_true(is_number);
+    assert_int_equal(try_create(&w, "Meeting1", "SecondCall", &is_number), PXR_DB_INVALID);
+    assert_int_equal(try_create(&w, "Meeting1", "Lobby123", &is_number), PXR_DB_INVALID);
+    /* One that comes later, and comes again. */
+    snprintf(first.calls, sizeof(first.calls), "ThirdCall1 SecondCall");
+    put_on(w.db, &first);
+    put_on(w.db, &first);
+    assert_string_equal(leads_to(&w, "ThirdCall1"), "FirstCall1");
+    /* What is somebody's stays his. */
+    snprintf(other.number, sizeof(other.number), "48001700");
+    assert_int_equal(create_on(w.db, &other, &is_number), PXR_DB_OK);
+    snprintf(first.calls, sizeof(first.calls), "ThirdCall1 48001700 Neighbour1");
+    put_on(w.db, &first);
+    assert_string_equal(leads_to(&w, "48001700"), "Neighbour1");
+    assert_string_equal(leads_to(&w, "Neighbour1"), "Neighbour1");
+    snprintf(rival.room_key, sizeof(rival.room_key), "ffffffffffffffff");
+    snprintf(rival.id, sizeof(rival.id), "OtherRoom1");
+    snprintf(rival.called, sizeof(rival.called), "Lobby123");
+    assert_int_equal(create_on(w.db, &rival, &is_number), PXR_DB_OK);
+    assert_string_equal(leads_to(&w, "Lobby123"), "FirstCall1");
+    /* Who asks for an id wants that meeting, whichever one the room has. */
+    put_on(w.db, &old);
+    rival = in_room("OldMeeting", "", "");
+    assert_int_equal(create_on(w.db, &rival, &is_number), PXR_DB_EXISTS);
+    assert_false(is_number);
+    assert_string_equal(existing, "OldMeeting");
+    rival = in_room("48001700", "", "");
+    assert_int_equal(create_on(w.db, &rival, &is_number), PXR_DB_EXISTS);
+    assert_true(is_number);
+    world_close(&w);
+}
+
+static void a_withdrawn_creation_leaves_the_room_with_its_calls(void **state)
+{
+    world_t w;
+    pxr_meeting_record_t first = in_room("FirstCall1", "Lobby123", "SecondCall");
+    pxr_meeting_record_t second = in_room("SecondCall", "Lobby123", "ThirdCall1");
+    pxr_meeting_record_t another = first;
+    bool is_number;
+
+    (void)state;
+    world_open(&w);
+    snprintf(first.number, sizeof(first.number), "48001700");
+    assert_int_equal(create_on(w.db, &first, &is_number), PXR_DB_OK);
+    /* Another one's of the same id withdraws nothing. */
+    snprintf(another.join_key, sizeof(another.join_key), "another");
+    begin(w.db);
+    OK(w.db, pxr_db_withdraw(w.db, &another));
+    commit(w.db);
+    assert_int_equal(create_on(w.db, &second, &is_number), PXR_DB_EXISTS);
+    begin(w.db);
+    OK(w.db, pxr_db_withdraw(w.db, &first));
+    commit(w.db);
+    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM alias"), "0");
+    assert_int_equal(create_on(w.db, &second, &is_number), PXR_DB_OK);
+    assert_string_equal(leads_to(&w, "SecondCall"), "SecondCall");
+    /* Its id may be used again, in another room as well. */
+    snprintf(another.room_key, sizeof(another.room_key), "ffffffffffffffff");
+    another.calls[0] = '\0';
+    assert_int_equal(create_on(w.db, &another, &is_number), PXR_DB_OK);
+    assert_string_equal(leads_to(&w, "room/ffffffffffffffff"), "FirstCall1");
+    assert_string_equal(leads_to(&w, "SecondCall"), "SecondCall");
+    world_close(&w);
+}
+
+/* A database that was restored from a backup knows neither it nor its room. */
+static void what_is_written_anew_brings_its_room_along(void **state)
+{
+    world_t w;
+    pxr_meeting_record_t first = in_room("FirstCall1", "Lobby123", "SecondCall");
+    pxr_meeting_record_t closed = in_room("ClosedOne1", "Lobby123", "OldCall12");
+    bool is_number;
+
+    (void)state;
+    world_open(&w);
+    closed.life.closed = 1;
+    put_on(w.db, &closed);
+    assert_string_equal(leads_to(&w, "Lobby123"), "");
+    put_on(w.db, &first);
+    assert_string_equal(leads_to(&w, "room/00112233445566ff"), "FirstCall1");
+    assert_string_equal(leads_to(&w, "Lobby123"), "FirstCall1");
+    assert_string_equal(leads_to(&w, "SecondCall"), "FirstCall1");
+    assert_string_equal(leads_to(&w, "OldCall12"), "ClosedOne1");
+    first = in_room("RivalCall1", "", "");
+    assert_int_equal(create_on(w.db, &first, &is_number), PXR_DB_EXISTS);
     world_close(&w);
 }
 
@@ -893,6 +1107,278 @@ static void refuses_a_newer_schema_and_none(void **state)
     world_close(&w);
 }
 
+/* The tables as the first version made them, with rows that it wrote. */
+static const char *const first_version[] = {
+    "CREATE TABLE revision (id BIGINT PRIMARY KEY, n @int, epoch @text, version @int)",
+    "CREATE TABLE machine (id @text, revision @int, touched_at @int, seen_at @int,"
+    " complete_at @int, PRIMARY KEY (id))",
+    "CREATE TABLE alias (workspace @text, alias @text, kind @int, meeting @text, until @int,"
+    " PRIMARY KEY (workspace, alias))",
+    "CREATE INDEX alias_meeting ON alias (workspace, meeting)",
+    "CREATE INDEX alias_until ON alias (until) WHERE until <> 0",
+    "CREATE TABLE meeting (workspace @text, id @text, rev @int, over @int, withdrawn @int,"
+    " join_key @text, host_pin @text, guest_pin @text, number @text, breakouts @int,"
+    " created_at @int, not_before @int, not_after @int, expires_at @int, grace @int, silence @int,"
+    " started_at @int, ended_at @int, last_end @int, crowded_until @int, state @int, era @int,"
+    " closed @int, inferred @int, last_join @int, answer @text, tag @text, title @text,"
+    " room_id @text, room_name @text, room_type @text, creator_id @text, creator_username @text,"
+    " creator_name @text, discussion_id @text, discussion_name @text, discussion_type @text,"
+    " PRIMARY KEY (workspace, id))",
+    "CREATE INDEX meeting_rev ON meeting (rev, workspace, id)",
+    "CREATE INDEX meeting_alive ON meeting (created_at, workspace, id) WHERE over = 0",
+    "CREATE INDEX meeting_ended ON meeting (ended_at, workspace, id)"
+    " WHERE over = 1 AND withdrawn = 0",
+    "CREATE INDEX meeting_history ON meeting (workspace, ended_at, id)"
+    " WHERE over = 1 AND withdrawn = 0",
+    "CREATE INDEX meeting_room ON meeting (workspace, room_id, ended_at, id)"
+    " WHERE over = 1 AND withdrawn = 0",
+    "CREATE TABLE hosting (workspace @text, meeting @text, node @text, scope @int, rev @int,"
+    " over @int, open @int, era @int, start_time @int, end_time @int, last_at @int,"
+    " order_source @int, order_seq @int, order_time @int, order_run @int,"
+    " PRIMARY KEY (workspace, meeting, node, scope))",
+    "CREATE INDEX hosting_rev ON hosting (rev, workspace, meeting, node, scope)",
+    "CREATE INDEX hosting_alive ON hosting (start_time, workspace, meeting, node, scope)"
+    " WHERE over = 0",
+    "CREATE TABLE participant (workspace @text, meeting @text, uuid @text, rev @int, over @int,"
+    " node @text, scope @int, name @text, protocol @text, closed @int, present @int,"
+    " service @int, role @int, has_media @int, is_streaming @int, quality @int,"
+    " worst_quality @int, conversation @int, related0 @int, related1 @int, related2 @int,"
+    " related3 @int, connected_at @int, left_at @int, heard_at @int, quality_at @int,"
+    " order_source @int, order_seq @int, order_time @int, order_run @int, joined_seq @int,"
+    " joined_run @int, said_name @int, said_protocol @int, said_service @int, said_role @int,"
+    " said_media @int, said_streaming @int, PRIMARY KEY (workspace, meeting, uuid))",
+    "CREATE INDEX participant_rev ON participant (rev, workspace, meeting, uuid)",
+    "CREATE INDEX participant_alive ON participant (connected_at, workspace, meeting, uuid)"
+    " WHERE over = 0",
+    "INSERT INTO revision (id, n, epoch, version) VALUES (1, 41, 'AbCdEfGhIjKlMnOpQrSt', 1)",
+    "INSERT INTO machine VALUES ('00000000000000aa', 40, 1, 2, 3)",
+    "INSERT INTO alias VALUES ('" ORIGIN "', 'OldOpen1', 1, 'OldOpen1', 0)",
+    "INSERT INTO alias VALUES ('" ORIGIN "', '480017', 2, 'OldOpen1', 0)",
+    "INSERT INTO alias VALUES ('" ORIGIN "', 'OldEnded', 1, 'OldEnded', 0)",
+    "INSERT INTO meeting VALUES ('" ORIGIN "', 'OldOpen1', 40, 0, 0, 'keyOldOpen1', '1234', '5678',"
+    " '480017', 1, 11, 12, 13, 14, 15, 16, 17, 0, 19, 20, 2, 3, 0, 0, 21, '{\"a\": 1}', 'tag',"
+    " 'Title', 'GENERAL', 'general', 'c', 'u1', 'nina', 'Nina', 'd1', 'talk', 'p')",
+    "INSERT INTO meeting VALUES ('" ORIGIN "', 'OldEnded', 39, 1, 0, 'keyOldEnded', '', '', '', 0,"
+    " 1, 0, 0, 99, 15, 16, 17, 18, 19, 0, 3, 0, 1, 1, 0, '{}', 'tag', '', '', '', '', '', '', '',"
+    " '', '', '')",
+    "INSERT INTO meeting VALUES ('" ORIGIN "', 'OldGone1', 38, 1, 1, 'keyOldGone1', '', '', '', 0,"
+    " 1, 0, 0, 99, 15, 16, 0, 18, 0, 0, 3, 0, 0, 0, 0, '{}', 'tag', '', '', '', '', '', '', '',"
+    " '', '', '')",
+    "INSERT INTO hosting (workspace, meeting, node, scope, rev, open, start_time) VALUES"
+    " ('" ORIGIN "', 'OldOpen1', '10.0.0.1', -1, 40, 1, 17)",
+    "INSERT INTO participant (workspace, meeting, uuid, rev, node, scope, name, connected_at)"
+    " VALUES ('" ORIGIN "', 'OldOpen1', 'u1', 41, '10.0.0.1', -1, 'Nina', 17)",
+    "INSERT INTO participant (workspace, meeting, uuid, rev, over, name, connected_at, left_at)"
+    " VALUES ('" ORIGIN "', 'OldEnded', 'u2', 39, 1, 'Otto', 17, 18)",
+};
+
+static void make_first_version(const world_t *w)
+{
+    static const char *const words[][2] = {{"@int", "BIGINT NOT NULL DEFAULT 0"}, {"@text", NULL}};
+    const char *text =
+        shared() ? "TEXT COLLATE \"C\" NOT NULL DEFAULT ''" : "TEXT NOT NULL DEFAULT ''";
+    char sql[8192];
+
+    for (size_t i = 0; i < COUNT(first_version); i++) {
+        const char *at = first_version[i];
+        size_t len = 0;
+        while (*at != '\0') {
+            size_t k = 0;
+            while (k < COUNT(words) && strncmp(at, words[k][0], strlen(words[k][0])) != 0) {
+                k++;
+            }
+            if (k == COUNT(words)) {
+                sql[len++] = *at++;
+                continue;
+            }
+            len += (size_t)snprintf(sql + len, sizeof(sql) - len, "%s",
+                                    words[k][1] != NULL ? words[k][1] : text);
+            at += strlen(words[k][0]);
+        }
+        sql[len] = '\0';
+        raw(w, sql);
+    }
+}
+
+/* One of those that were written before, as it is read now. */
+static void assert_old_meeting(const pxr_meeting_record_t *r)
+{
+    assert_string_equal(r->id, "OldOpen1");
+    assert_string_equal(r->join_key, "keyOldOpen1");
+    assert_string_equal(r->host_pin, "1234");
+    assert_string_equal(r->guest_pin, "5678");
+    assert_string_equal(r->number, "480017");
+    assert_true(r->breakouts);
+    assert_false(r->withdrawn);
+    assert_int_equal(r->life.created_at, 11);
+    assert_int_equal(r->life.not_before, 12);
+    assert_int_equal(r->life.not_after, 13);
+    assert_int_equal(r->life.expires_at, 14);
+    assert_int_equal(r->life.grace, 15);
+    assert_int_equal(r->life.silence, 16);
+    assert_int_equal(r->life.started_at, 17);
+    assert_int_equal(r->life.ended_at, 0);
+    assert_int_equal(r->life.last_end, 19);
+    assert_int_equal(r->life.crowded_until, 20);
+    assert_int_equal(r->life.state, PXR_MEETING_LIVE);
+    assert_int_equal(r->life.era, 3);
+    assert_int_equal(r->last_join, 21);
+    assert_int_equal(r->answer_len, 8);
+    assert_memory_equal(r->answer, "{\"a\": 1}", 8);
+    assert_memory_equal(r->tag, "tag", 3);
+    assert_int_equal(r->details.len[PXR_TITLE], 5);
+    assert_memory_equal(r->details.text[PXR_TITLE], "Title", 5);
+    assert_memory_equal(r->details.text[PXR_DISCUSSION_TYPE], "p", 1);
+    /* What it could not say. */
+    assert_false(r->single);
+    assert_string_equal(r->host_key, "");
+    assert_string_equal(r->room_key, "");
+    assert_string_equal(r->called, "");
+    assert_string_equal(r->calls, "");
+    assert_string_equal(r->told, "");
+    assert_int_equal(r->details.len[PXR_THREAD_ID], 0);
+}
+
+static void upgrades_the_first_version_and_keeps_its_rows(void **state)
+{
+    world_t w;
+    seen_t seen = {0};
+    pxr_db_visitor_t visitor = into(&seen);
+    pxr_db_history_t all = {.workspace = ORIGIN, .limit = 10};
+    pxr_meeting_record_t r;
+    pxr_db_t *db;
+    bool is_number, more, mine;
+
+    (void)state;
+    world_settle(&w);
+    make_first_version(&w);
+    /* Who only reads waits for who may write. */
+    assert_int_equal(pxr_db_open(&db, &w.settings, PXR_DB_READER), PXR_DB_FAILED);
+    pxr_db_close(db);
+    assert_string_equal(raw(&w, "SELECT version FROM revision"), "1");
+    w.db = open_as(&w.settings, PXR_DB_KEEPER);
+    assert_string_equal(raw(&w, "SELECT version FROM revision"), "2");
+    assert_int_equal(look(w.db).revision, 41);
+    assert_int_equal(look(w.db).own_revision, 40);
+    assert_string_equal(look(w.db).epoch, "AbCdEfGhIjKlMnOpQrSt");
+    pull(w.db, 0, &seen);
+    assert_string_equal(seen.order, "mmmsll");
+    assert_true(seen.meetings[0].withdrawn);
+    assert_string_equal(seen.meetings[1].id, "OldEnded");
+    assert_int_equal(seen.meetings[1].life.ended_at, 18);
+    assert_old_meeting(&seen.meetings[2]);
+    assert_string_equal(seen.shares[0].share.node, "10.0.0.1");
+    assert_true(seen.shares[0].share.scope == UINT64_MAX);
+    assert_string_equal(seen.legs[1].leg.name, "Nina");
+    /* Written again and filled in, like one of its own. */
+    r = seen.meetings[2];
+    snprintf(r.told, sizeof(r.told), "0:1,1,0,0,0000000000000000,1");
+    set_detail(&r, PXR_THREAD_ID, "thread");
+    put_on(w.db, &r);
+    seen_free(&seen);
+    OK(w.db, pxr_db_restore(w.db, 0, &visitor));
+    assert_string_equal(seen.order, "mslm");
+    assert_string_equal(seen.meetings[0].told, "0:1,1,0,0,0000000000000000,1");
+    assert_memory_equal(seen.meetings[0].details.text[PXR_THREAD_ID], "thread", 6);
+    seen_free(&seen);
+    OK(w.db, pxr_db_history(w.db, &all, &visitor, &more));
+    assert_string_equal(seen.order, "ml");
+    seen_free(&seen);
+    assert_int_equal(try_create(&w, "OldOpen1", "", &is_number), PXR_DB_EXISTS);
+    assert_int_equal(try_create(&w, "480017", "", &is_number), PXR_DB_EXISTS);
+    assert_true(is_number);
+    r = in_room("NewCall01", "Lobby123", "NewCall02");
+    assert_int_equal(create_on(w.db, &r, &is_number), PXR_DB_OK);
+    begin(w.db);
+    OK(w.db, pxr_db_lease(w.db, PXR_SECOND, &mine));
+    commit(w.db);
+    assert_true(mine);
+    /* Once is enough. */
+    pxr_db_close(w.db);
+    w.db = open_as(&w.settings, PXR_DB_KEEPER);
+    db = open_as(&w.settings, PXR_DB_READER);
+    OK(db, pxr_db_read_meeting(db, ORIGIN, "OldOpen1", &visitor));
+    seen_free(&seen);
+    pxr_db_close(db);
+    world_close(&w);
+}
+
+/* Somebody who opens the database at the same time as others. */
+typedef struct {
+    const pxr_db_settings_t *settings;
+    pxr_db_t *db;
+    pxr_db_status_t status;
+    pthread_t thread;
+} opener_t;
+
+static void *open_and_keep(void *context)
+{
+    opener_t *opener = context;
+
+    /* As the keeper does. SQLite notices only late that the tables are others now. */
+    for (int i = 0; i < 50 && opener->status != PXR_DB_OK; i++) {
+        if (opener->db != NULL) {
+            pxr_db_close(opener->db);
+        }
+        opener->status = pxr_db_open(&opener->db, opener->settings, PXR_DB_KEEPER);
+    }
+    return NULL;
+}
+
+/* Of several machines one does it. */
+static void two_that_upgrade_at_the_same_time_both_succeed(void **state)
+{
+    world_t w;
+    opener_t openers[4];
+
+    (void)state;
+    world_settle(&w);
+    make_first_version(&w);
+    memset(openers, 0, sizeof(openers));
+    for (size_t i = 0; i < COUNT(openers); i++) {
+        openers[i].status = PXR_DB_BUSY;
+    }
+    for (size_t i = 0; i < COUNT(openers); i++) {
+        openers[i].settings = i % 2 == 0 ? &w.settings : &w.other;
+        assert_int_equal(pthread_create(&openers[i].thread, NULL, open_and_keep, &openers[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT(openers); i++) {
+        pthread_join(openers[i].thread, NULL);
+        CHECK(openers[i].status == PXR_DB_OK, "%s", pxr_db_why(openers[i].db));
+    }
+    assert_string_equal(raw(&w, "SELECT version FROM revision"), "2");
+    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM lease"), "1");
+    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM meeting"), "3");
+    for (size_t i = 1; i < COUNT(openers); i++) {
+        pxr_db_close(openers[i].db);
+    }
+    w.db = openers[0].db;
+    world_close(&w);
+}
+
+/* Somebody has made the last column by hand. */
+static void an_upgrade_that_fails_has_changed_nothing(void **state)
+{
+    world_t w;
+    pxr_db_t *db;
+
+    (void)state;
+    world_settle(&w);
+    make_first_version(&w);
+    raw(&w, "ALTER TABLE meeting ADD COLUMN thread_id TEXT");
+    for (int i = 0; i < 2; i++) {
+        assert_int_not_equal(pxr_db_open(&db, &w.settings, PXR_DB_KEEPER), PXR_DB_OK);
+        assert_non_null(strstr(pxr_db_why(db), "thread_id"));
+        pxr_db_close(db);
+        assert_string_equal(raw(&w, "SELECT version FROM revision"), "1");
+    }
+    raw(&w, "ALTER TABLE meeting DROP COLUMN thread_id");
+    w.db = open_as(&w.settings, PXR_DB_KEEPER);
+    assert_string_equal(raw(&w, "SELECT version FROM revision"), "2");
+    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM meeting WHERE host_key = ''"), "3");
+    world_close(&w);
+}
+
 static void opens_again_what_it_has_made(void **state)
 {
     world_t w;
@@ -1151,6 +1637,116 @@ static void only_one_writes_and_sees_all_before(void **state)
         commit(db);
     }
     pxr_db_close(rival.db);
+    world_close(&w);
+}
+
+/* Somebody who makes a meeting in a room on a connection of his own. */
+typedef struct {
+    pxr_db_t *db;
+    pxr_meeting_record_t record;
+    pxr_db_status_t status;
+    char winner[PXR_MEETING_ID_MAX + 1];
+    pthread_t thread;
+} caller_t;
+
+static void *call_in(void *context)
+{
+    caller_t *caller = context;
+    pxr_db_head_t head;
+    bool is_number;
+
+    do {
+        caller->status = pxr_db_begin(caller->db, &head);
+    } while (caller->status == PXR_DB_BUSY);
+    if (caller->status == PXR_DB_OK) {
+        pxr_db_status_t created =
+            pxr_db_create(caller->db, &caller->record, &is_number, caller->winner);
+        caller->status = pxr_db_commit(caller->db) == PXR_DB_OK ? created : PXR_DB_FAILED;
+    }
+    return NULL;
+}
+
+static void of_two_who_call_at_the_same_time_one_has_the_room(void **state)
+{
+    world_t w;
+    caller_t callers[2];
+
+    (void)state;
+    world_open(&w);
+    memset(callers, 0, sizeof(callers));
+    callers[0].db = w.db;
+    callers[1].db = open_as(&w.other, PXR_DB_KEEPER);
+    for (int i = 0; i < 20; i++) {
+        char id[40];
+        int winner;
+        for (int k = 0; k < 2; k++) {
+            snprintf(id, sizeof(id), "Call%03dBy%d", i, k);
+            callers[k].record = in_room(id, "", "");
+            snprintf(callers[k].record.room_key, sizeof(callers[k].record.room_key), "%016d", i);
+            assert_int_equal(pthread_create(&callers[k].thread, NULL, call_in, &callers[k]), 0);
+        }
+        pthread_join(callers[0].thread, NULL);
+        pthread_join(callers[1].thread, NULL);
+        winner = callers[0].status == PXR_DB_OK ? 0 : 1;
+        CHECK(callers[winner].status == PXR_DB_OK, "%s", pxr_db_why(callers[winner].db));
+        assert_int_equal(callers[1 - winner].status, PXR_DB_EXISTS);
+        assert_string_equal(callers[1 - winner].winner, callers[winner].record.id);
+    }
+    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM meeting"), "20");
+    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM alias WHERE kind = 3"), "20");
+    pxr_db_close(callers[1].db);
+    world_close(&w);
+}
+
+static bool lease_on(pxr_db_t *db, int64_t length)
+{
+    bool mine = false;
+
+    begin(db);
+    OK(db, pxr_db_lease(db, length, &mine));
+    commit(db);
+    return mine;
+}
+
+static void one_machine_has_the_lease(void **state)
+{
+    world_t w;
+    pxr_db_t *other;
+    pxr_db_t *again;
+    bool mine = true;
+
+    (void)state;
+    world_open(&w);
+    other = open_as(&w.other, PXR_DB_KEEPER);
+    assert_int_equal(pxr_db_lease(w.db, PXR_SECOND, &mine), PXR_DB_FAILED);
+    assert_false(mine);
+    /* What is rolled back was not taken. */
+    begin(w.db);
+    OK(w.db, pxr_db_lease(w.db, 60 * PXR_SECOND, &mine));
+    assert_true(mine);
+    pxr_db_rollback(w.db);
+    assert_true(lease_on(other, 2 * PXR_SECOND / 5));
+    assert_false(lease_on(w.db, 60 * PXR_SECOND));
+    /* It keeps its own for as long as it goes on saying so, also by another connection. */
+    sleep_ms(250);
+    assert_true(lease_on(other, 2 * PXR_SECOND / 5));
+    sleep_ms(250);
+    assert_false(lease_on(w.db, 60 * PXR_SECOND));
+    again = open_as(&w.other, PXR_DB_KEEPER);
+    assert_true(lease_on(again, PXR_SECOND / 5));
+    pxr_db_close(again);
+    /* When it has run out, who comes first has it. */
+    sleep_ms(300);
+    assert_true(lease_on(w.db, 60 * PXR_SECOND));
+    assert_false(lease_on(other, 60 * PXR_SECOND));
+    assert_true(lease_on(w.db, PXR_SECOND / 10));
+    sleep_ms(200);
+    /* Also its former owner, who was the last one. */
+    assert_true(lease_on(w.db, PXR_SECOND / 10));
+    sleep_ms(200);
+    assert_true(lease_on(other, PXR_SECOND));
+    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM lease"), "1");
+    pxr_db_close(other);
     world_close(&w);
 }
 
@@ -1532,7 +2128,16 @@ static void postgresql_was_not_tested(void **state)
         cmocka_unit_test(nothing_is_written_outside_a_transaction), \
         cmocka_unit_test(pages_through_history), cmocka_unit_test(a_reader_cannot_write), \
         cmocka_unit_test(only_one_writes_and_sees_all_before), \
-        cmocka_unit_test(enters_a_meeting_that_a_restored_database_has_lost)
+        cmocka_unit_test(enters_a_meeting_that_a_restored_database_has_lost), \
+        cmocka_unit_test(a_room_has_one_meeting_until_nobody_can_join_it), \
+        cmocka_unit_test(further_calls_are_names_like_others), \
+        cmocka_unit_test(a_withdrawn_creation_leaves_the_room_with_its_calls), \
+        cmocka_unit_test(what_is_written_anew_brings_its_room_along), \
+        cmocka_unit_test(of_two_who_call_at_the_same_time_one_has_the_room), \
+        cmocka_unit_test(one_machine_has_the_lease), \
+        cmocka_unit_test(upgrades_the_first_version_and_keeps_its_rows), \
+        cmocka_unit_test(two_that_upgrade_at_the_same_time_both_succeed), \
+        cmocka_unit_test(an_upgrade_that_fails_has_changed_nothing)
 
 int main(void)
 {

@@ -204,6 +204,118 @@ static void no_acknowledged_creation_is_lost_when_processes_are_killed(void **st
     machine_close(&m);
 }
 
+#define ROOMS 5
+
+static void room_of(uint32_t i, char *room)
+{
+    snprintf(room, 16, "room%u", i % ROOMS);
+}
+
+/* Calls in rooms that have one meeting each, which are closed now and then. */
+static void call_and_close(const world_t *w, ledger_t *ledger)
+{
+    for (;;) {
+        uint32_t i = atomic_fetch_add(&ledger->next, 1) % MEETINGS;
+        pxr_task_t task = {.version = 1, .state = PXR_TASK_WAITING};
+        pxr_status_t status;
+        pxr_found_t found;
+        bool created;
+        pxr_ref_t ref;
+        char id[32];
+        char room[16];
+        name_of(i, id);
+        room_of(i, room);
+        status = call_in_room(w, room, room, id, T0 + i, &ref, &created);
+        if (status == PXR_OK) {
+            status = pxr_store_await(&w->store, ref, i % 3 == 0 ? 300 : (int64_t)PXR_CREATE_WAIT);
+        }
+        if (status == PXR_OK) {
+            atomic_store(&ledger->created[i], 1);
+            pxr_store_note_task(&w->store, w->workspace, ref, (pxr_task_kind_t)(i % PXR_TASKS),
+                                &task, 0);
+            pxr_store_invite(&w->store, w->workspace, ref, id);
+        }
+        if ((status == PXR_FULL || i % 7 == 0) &&
+            pxr_store_find(&w->store, w->workspace, false, room, strlen(room), T0 + i, &found, NULL,
+                           0) == PXR_OK) {
+            pxr_store_close(&w->store, w->workspace, found.ref, T0 + i);
+        }
+    }
+}
+
+static size_t joinable_in(const world_t *w, const char *room)
+{
+    static pxr_time_t created[MEETINGS];
+    static pxr_ref_t refs[MEETINGS];
+    pxr_list_query_t query = {.states = {[PXR_MEETING_OPEN] = true, [PXR_MEETING_LIVE] = true},
+                              .room_id = room,
+                              .limit = MEETINGS};
+    bool more;
+    size_t count = pxr_store_list(&w->store, w->workspace, &query, refs, created, &more);
+    size_t joinable = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        pxr_view_t view = view_of(w, refs[i]);
+        joinable += !view.life.closed;
+        pxr_view_release(&view);
+    }
+    return joinable;
+}
+
+static void no_call_of_a_room_is_lost_when_processes_are_killed(void **state)
+{
+    ledger_t *ledger =
+        mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pxr_meeting_copy_t *copy = malloc(sizeof(*copy));
+    pxr_store_health_t health;
+    pid_t pids[WRITERS + 1];
+    unsigned seed = 43;
+    uint32_t made = 0;
+    pxr_tell_t who;
+    machine_t m;
+    char text[PXR_USER_ID_MAX + 1];
+
+    (void)state;
+    assert_true(ledger != MAP_FAILED);
+    machine_open(&m, 1, MEETINGS + 1, MEETINGS + 1, PXR_KEEP_ALONE);
+    for (size_t i = 0; i <= WRITERS; i++) {
+        pids[i] = start(i == WRITERS ? keep : call_and_close, &m.w, ledger);
+    }
+    for (int kills = 0; kills < KILLS; kills++) {
+        size_t victim = (size_t)rand_r(&seed) % (WRITERS + 1);
+        pause_for(200 + rand_r(&seed) % 3000);
+        end(pids[victim]);
+        pids[victim] = start(victim == WRITERS ? keep : call_and_close, &m.w, ledger);
+    }
+    for (size_t i = 0; i <= WRITERS; i++) {
+        end(pids[i]);
+    }
+    assert_sound(&m.w);
+    while (keep_round(&m.w.store, ledger, copy) > 0) {
+    }
+    assert_sound(&m.w);
+    pxr_store_health(&m.w.store, &health);
+    assert_int_equal(health.resets, 0);
+    for (uint32_t i = 0; i < MEETINGS; i++) {
+        name_of(i, text);
+        made += ledger->created[i];
+        CHECK(!ledger->created[i] || is_found(&m.w, text), "%s leads nowhere", text);
+    }
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        room_of(i, text);
+        CHECK(joinable_in(&m.w, text) == (is_found(&m.w, text) ? 1 : 0), "%s has %zu meetings",
+              text, joinable_in(&m.w, text));
+    }
+    while (pxr_store_next_invite(&m.w.store, &who, text)) {
+        assert_true(strncmp(text, "meeting", 7) == 0);
+    }
+    print_message("%u calls, %lu repairs\n", made, (unsigned long)health.repairs);
+    assert_true(made > 100);
+    free(copy);
+    munmap(ledger, sizeof(*ledger));
+    machine_close(&m);
+}
+
 static void set_in_touch(const world_t *w, pxr_keeper_state_t state)
 {
     pxr_keep_health_t health = {.state = state, .synced_at = pxr_time_now()};
@@ -330,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_acknowledged_creation_is_lost_when_processes_are_killed),
+        cmocka_unit_test(no_call_of_a_room_is_lost_when_processes_are_killed),
         cmocka_unit_test(a_round_counts_for_those_who_asked_before_it_began),
         cmocka_unit_test(the_bell_is_heard_by_other_processes),
     };
