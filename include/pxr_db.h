@@ -168,6 +168,10 @@ typedef struct {
     size_t limit;
 } pxr_db_history_t;
 
+/* All legs that were ever in a meeting, in the order of their arrival. */
+pxr_db_status_t pxr_db_read_legs(pxr_db_t *db, const char *workspace, const char *meeting,
+                                 const pxr_db_visitor_t *visitor);
+
 /* Hands at most query->limit meetings to the visitor, each followed by its legs in the order of
  * their arrival (and by no shares). *more tells whether there are others. */
 pxr_db_status_t pxr_db_history(pxr_db_t *db, const pxr_db_history_t *query,

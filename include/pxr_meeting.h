@@ -42,7 +42,8 @@ typedef struct {
     uint32_t era;              /* counts returns to open; shares of an earlier era are over */
     uint8_t closed;            /* no new joins */
     uint8_t inferred;          /* ended although some node never said so */
-    uint8_t reserved[6];
+    uint8_t reserved[2];
+    uint32_t visitors; /* one more than the people who were in it; 0: not counted yet */
 } pxr_meeting_t;
 
 /* What a node or a visitor is told. */

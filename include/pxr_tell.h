@@ -19,7 +19,9 @@ typedef struct {
 
 /* The keeper says until when (by the steady clock) this machine is the one that delivers. */
 void pxr_store_deliver(const pxr_store_t *store, int64_t until);
-/* Any thread. */
+/* Until when that is; 0 where there is no database. Any thread. */
+int64_t pxr_store_delivers_until(const pxr_store_t *store);
+/* Whether it is so now. Any thread. */
 bool pxr_store_delivers(const pxr_store_t *store);
 
 /* Lets every meeting of which something is wanted be due: to be called when a messenger begins. */
@@ -63,11 +65,6 @@ pxr_status_t pxr_store_invite(const pxr_store_t *store, uint32_t workspace, pxr_
 
 /* Takes the next one; `user` has room for PXR_USER_ID_MAX + 1 bytes. */
 bool pxr_store_next_invite(const pxr_store_t *store, pxr_tell_t *who, char *user);
-
-/* How many people were in the room, also those who have left; those of long ago may be forgotten
- * where the table of legs was full. PXR_MISSING. Any thread. */
-pxr_status_t pxr_store_count_visitors(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
-                                      size_t *people);
 
 /* How Rocket.Chat's REST API is doing, for people: written by one thread without lock, so a reader
  * in between may see half of it. */

@@ -133,7 +133,7 @@ typedef struct {
     bool more;
 } reading_t;
 
-static pxr_db_status_t read_legs(pxr_db_t *db, const pxr_meeting_record_t *meeting,
+pxr_db_status_t pxr_db_read_legs(pxr_db_t *db, const char *workspace, const char *meeting,
                                  const pxr_db_visitor_t *visitor)
 {
     pxr_leg_record_t record;
@@ -145,8 +145,8 @@ static pxr_db_status_t read_legs(pxr_db_t *db, const pxr_meeting_record_t *meeti
     memset(&record, 0, sizeof(record));
     do {
         pxr_args_t args = {.count = 0};
-        pxr_db_arg_text(&args, meeting->workspace);
-        pxr_db_arg_text(&args, meeting->id);
+        pxr_db_arg_text(&args, workspace);
+        pxr_db_arg_text(&args, meeting);
         pxr_db_arg_number(&args, mark);
         pxr_db_arg_text(&args, record.leg.uuid);
         status = pxr_db_page(db, &legs_of_meeting, &args, visitor, &record, &mark, &rows, &ended);
@@ -170,7 +170,8 @@ static bool take_meeting(void *context, const pxr_meeting_record_t *record)
         reading->status = pxr_db_fail(reading->db, PXR_DB_FAILED, "a record was not taken");
         return false;
     }
-    reading->status = read_legs(reading->db, record, reading->visitor);
+    reading->status =
+        pxr_db_read_legs(reading->db, record->workspace, record->id, reading->visitor);
     return reading->status == PXR_DB_OK;
 }
 

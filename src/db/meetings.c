@@ -47,6 +47,7 @@ static const pxr_field_t fields[] = {
     LIFE(era),
     LIFE(closed),
     LIFE(inferred),
+    LIFE(visitors),
     FIELD(last_join, last_join),
     BORROWED(answer, answer, answer_len),
     BORROWED(tag, tag, tag_len),

@@ -66,6 +66,7 @@ static const char *const version_2[] = {
     "ALTER TABLE meeting ADD COLUMN calls @text",
     "ALTER TABLE meeting ADD COLUMN told @text",
     "ALTER TABLE meeting ADD COLUMN thread_id @text",
+    "ALTER TABLE meeting ADD COLUMN visitors @int",
     "CREATE TABLE lease (id @text, machine @text, until @int, PRIMARY KEY (id))",
     "INSERT INTO lease (id, machine, until) VALUES ('rocketchat', '', 0)",
     NULL};

@@ -48,6 +48,9 @@ typedef struct {
 pxr_db_status_t pxr_keeper_read(pxr_keeper_t *keeper);
 pxr_db_status_t pxr_keeper_pull(pxr_keeper_t *keeper, int64_t up_to);
 pxr_db_status_t pxr_keeper_note(pxr_keeper_t *keeper);
+/* Counts the people who were in a meeting, as life.visitors has it. */
+pxr_db_status_t pxr_keeper_count_visitors(pxr_keeper_t *keeper, const pxr_meeting_record_t *meeting,
+                                          uint32_t *visitors);
 /* Hands rows to the working set. */
 pxr_db_visitor_t pxr_keeper_visitor(pxr_keeper_t *keeper);
 

@@ -1,6 +1,10 @@
 #include "keeper.h"
 
+#include <stdlib.h>
+
+#include "pxr_hash.h"
 #include "pxr_random.h"
+#include "pxr_roster.h"
 
 /* What the keeper reads: rows that others have written, and whether it is still the database that
  * it was. */
@@ -195,6 +199,49 @@ pxr_db_status_t pxr_keeper_read(pxr_keeper_t *k)
         return fill_from(k, &head);
     }
     return head.revision > k->state.revision ? pxr_keeper_pull(k, head.revision) : PXR_DB_OK;
+}
+
+typedef struct {
+    pxr_roster_leg_t *legs;
+    size_t count;
+    size_t room;
+} crowd_t;
+
+static bool add_to_crowd(void *context, const pxr_leg_record_t *record)
+{
+    crowd_t *crowd = context;
+
+    if (crowd->count == crowd->room) {
+        size_t room = crowd->room > 0 ? crowd->room * 2 : 64;
+        pxr_roster_leg_t *grown = realloc(crowd->legs, room * sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        crowd->legs = grown;
+        crowd->room = room;
+    }
+    crowd->legs[crowd->count++] =
+        (pxr_roster_leg_t){.leg = record->leg, .key = pxr_hash_text(record->leg.uuid)};
+    return true;
+}
+
+pxr_db_status_t pxr_keeper_count_visitors(pxr_keeper_t *k, const pxr_meeting_record_t *meeting,
+                                          uint32_t *visitors)
+{
+    crowd_t crowd = {.legs = NULL};
+    pxr_db_visitor_t visitor = {.leg = add_to_crowd, .context = &crowd};
+    pxr_db_status_t status = pxr_db_read_legs(k->db, meeting->workspace, meeting->id, &visitor);
+    uint32_t *index = malloc(pxr_roster_index_size(crowd.count) * sizeof(*index));
+
+    if (index == NULL) {
+        status = PXR_DB_FAILED;
+    }
+    if (status == PXR_DB_OK) {
+        *visitors = 1 + (uint32_t)pxr_roster_people(crowd.legs, crowd.count, index, NULL, 0);
+    }
+    free(index);
+    free(crowd.legs);
+    return status;
 }
 
 pxr_db_status_t pxr_keeper_fill(pxr_keeper_t *k)

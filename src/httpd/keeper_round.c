@@ -195,6 +195,22 @@ static pxr_db_status_t may_end(pxr_keeper_t *k, const pxr_db_head_t *head, pxr_t
     return status;
 }
 
+/* Its message tells how many people were there. All of them are in the database, although none
+ * need be in memory: they may have left before this machine was started, or come and gone while
+ * another one did not hear from us. */
+static pxr_db_status_t put_ending(pxr_keeper_t *k, pxr_ending_t *ending)
+{
+    pxr_db_status_t status = PXR_DB_OK;
+    pxr_told_t told;
+
+    pxr_told_parse(k->copy.record.told, &told);
+    if (told.task[PXR_TASK_MESSAGE].state != PXR_TASK_NONE) {
+        status = pxr_keeper_count_visitors(k, &k->copy.record, &ending->after.visitors);
+        k->copy.record.life.visitors = ending->after.visitors;
+    }
+    return status == PXR_DB_OK ? pxr_db_put_meeting(k->db, &k->copy.record) : status;
+}
+
 static pxr_db_status_t put_endings(pxr_keeper_t *k, const pxr_db_head_t *head)
 {
     size_t found = pxr_store_endings(pxr_store(), pxr_time_now(), k->endings, PXR_KEEPER_ENDINGS);
@@ -207,7 +223,7 @@ static pxr_db_status_t put_endings(pxr_keeper_t *k, const pxr_db_head_t *head)
         }
         if (may && status == PXR_DB_OK &&
             pxr_store_copy_ending(pxr_store(), &k->endings[i], &k->copy) == PXR_OK) {
-            status = pxr_db_put_meeting(k->db, &k->copy.record);
+            status = put_ending(k, &k->endings[i]);
             k->endings[k->ending_count++] = k->endings[i];
         }
     }

@@ -11,6 +11,8 @@
 #define ROUND_EVERY (PXR_SECOND / 20)
 #define REQUEST_TIME (10 * PXR_SECOND)
 #define BATCH 64
+/* A workspace that has not answered at all lately must not take the places of the others. */
+#define PLACES_UNANSWERED 2
 /* A workspace that is not configured any more may be so again after a reload. */
 #define NOT_NOW (60 * PXR_SECOND)
 
@@ -51,6 +53,11 @@ static void forget(pxr_messenger_t *m, pxr_job_t *job)
     free(job);
 }
 
+static size_t places_of(const pxr_site_t *site)
+{
+    return site->health.failing && site->health.http == 0 ? PLACES_UNANSWERED : PXR_MESSENGER_HOST;
+}
+
 /* One meeting whose time has come. */
 static void look_at(pxr_messenger_t *m, const pxr_tell_t *who, pxr_time_t now)
 {
@@ -65,7 +72,7 @@ static void look_at(pxr_messenger_t *m, const pxr_tell_t *who, pxr_time_t now)
     if (job->busy) {
         return; /* it is looked at when the answer is there */
     }
-    if (m->under_way < PXR_MESSENGER_TOTAL && site->under_way < PXR_MESSENGER_HOST) {
+    if (m->under_way < PXR_MESSENGER_TOTAL && site->under_way < places_of(site)) {
         again = pxr_messenger_look(m, job, now);
     }
     if (!job->busy) {
@@ -76,7 +83,8 @@ static void look_at(pxr_messenger_t *m, const pxr_tell_t *who, pxr_time_t now)
     }
 }
 
-static void look_around(pxr_messenger_t *m)
+/* True where there may be others whose time has come. */
+static bool look_around(pxr_messenger_t *m)
 {
     pxr_tell_t due[BATCH];
     pxr_time_t now = pxr_time_now();
@@ -85,6 +93,7 @@ static void look_around(pxr_messenger_t *m)
     for (size_t i = 0; i < count; i++) {
         look_at(m, &due[i], now);
     }
+    return count == BATCH;
 }
 
 /* From now on this machine is the one that delivers. What waits already may have been sent by
@@ -94,7 +103,6 @@ static void begin(pxr_messenger_t *m)
     pxr_tell_t due[BATCH];
     size_t count;
 
-    m->delivers = true;
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, m->server, "this process tells Rocket.Chat");
     pxr_store_tell_all(pxr_store());
     do {
@@ -123,17 +131,20 @@ static void take_invitations(pxr_messenger_t *m)
 
 static void work(pxr_messenger_t *m)
 {
-    bool delivers = pxr_store_delivers(pxr_store());
+    int64_t until = pxr_store_delivers_until(pxr_store());
+    int64_t now = pxr_time_steady();
+    bool more = false;
 
-    if (delivers && !m->delivers) {
-        begin(m);
+    if (until > now) {
+        if (m->delivers_until <= now) {
+            /* For the first time; or it stood still, and others may have delivered meanwhile. */
+            begin(m);
+        }
+        more = look_around(m);
     }
-    m->delivers = delivers;
-    if (delivers) {
-        look_around(m);
-    }
+    m->delivers_until = until;
     take_invitations(m);
-    pxr_rest_multi_run(m->multi, ROUND_EVERY);
+    pxr_rest_multi_run(m->multi, more ? 0 : ROUND_EVERY);
 }
 
 static void *APR_THREAD_FUNC run(apr_thread_t *self, void *data)
@@ -251,7 +262,9 @@ static void done(void *context, pxr_rest_result_t *result)
 
     m->under_way--;
     m->inviting -= job == NULL;
-    errand->site->under_way--;
+    if (job != NULL) {
+        errand->site->under_way--;
+    }
     if (!is_stopping()) {
         pxr_messenger_answer(errand, result);
     }
@@ -261,6 +274,16 @@ static void done(void *context, pxr_rest_result_t *result)
         pxr_store_tell_later(pxr_store(), job->who.ref, 1);
     }
     free(errand);
+}
+
+/* What only the machine that delivers may do must not leave it afterwards; a callback or an
+ * invitation does no harm. */
+static int64_t request_time(const pxr_errand_t *errand)
+{
+    int64_t left = pxr_store_delivers_until(pxr_store()) - pxr_time_steady();
+    bool bound = errand->step != PXR_STEP_CALLBACK && errand->step != PXR_STEP_INVITE;
+
+    return bound && left < REQUEST_TIME ? left : REQUEST_TIME;
 }
 
 static bool is_post(const pxr_errand_t *errand)
@@ -307,7 +330,7 @@ void pxr_messenger_send(pxr_messenger_t *m, const pxr_errand_t *errand, const ch
                                   .header_count = callback ? 1 : 0,
                                   .body = body,
                                   .body_len = body != NULL ? strlen(body) : 0,
-                                  .deadline = REQUEST_TIME};
+                                  .deadline = request_time(errand)};
     pxr_errand_t *copy = body != NULL || !is_post(errand) ? malloc(sizeof(*copy)) : NULL;
 
     if (copy != NULL) {
@@ -315,15 +338,15 @@ void pxr_messenger_send(pxr_messenger_t *m, const pxr_errand_t *errand, const ch
         /* Before it may end, which can happen at once. */
         m->under_way++;
         m->inviting += errand->job == NULL;
-        errand->site->under_way++;
         if (errand->job != NULL) {
+            errand->site->under_way++;
             errand->job->busy = true;
         }
         if (!pxr_rest_multi_start(m->multi, &request, done, copy)) {
             m->under_way--;
             m->inviting -= errand->job == NULL;
-            errand->site->under_way--;
             if (errand->job != NULL) {
+                errand->site->under_way--;
                 errand->job->busy = false;
             }
             free(copy);

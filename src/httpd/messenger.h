@@ -51,6 +51,7 @@ typedef struct {
     uint32_t failures[PXR_TASKS];
     pxr_time_t failed_at[PXR_TASKS];
     pxr_time_t next_at[PXR_TASKS];
+    pxr_time_t asked_at; /* when the first message was last tried */
     char direct_room[4 * PXR_ID_CHARS + 1];
     char parent[4 * PXR_ID_CHARS + 1]; /* of the discussion; "": not known yet */
     uint32_t depth;
@@ -85,8 +86,8 @@ struct pxr_messenger {
     uint32_t slots;
     uint32_t cursor;
     size_t under_way;
-    size_t inviting; /* of these, invitations */
-    bool delivers;
+    size_t inviting;        /* of these, invitations */
+    int64_t delivers_until; /* by the steady clock, as it was when last looked at */
     char text[PXR_CHAT_TEXT_SIZE];
 };
 

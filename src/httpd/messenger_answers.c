@@ -491,7 +491,9 @@ void pxr_messenger_answer(pxr_errand_t *errand, pxr_rest_result_t *result)
 
     if (n.job != NULL &&
         pxr_store_told(pxr_store(), n.site->workspace->number, n.job->who.ref, &n.told) != PXR_OK) {
-        return; /* it is gone, or looked for the next time */
+        /* It is gone, or the memory cannot be written: then it is looked for the next time. */
+        n.job->unsure[errand->kind] = true;
+        return;
     }
     if (errand->step == PXR_STEP_CALLBACK) {
         after_callback(&n, result);

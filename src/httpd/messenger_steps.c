@@ -73,14 +73,11 @@ static uint64_t render(pxr_case_t *c)
 {
     const pxr_workspace_t *w = c->site->workspace;
     const char **names = malloc((c->view.people_count + 1) * sizeof(*names));
-    size_t visitors = 0;
+    size_t visitors = c->view.life.visitors > 0 ? c->view.life.visitors - 1 : 0;
     pxr_chat_t chat;
     pxr_buf_t buf;
 
-    if (names == NULL ||
-        (c->ended &&
-         pxr_store_count_visitors(pxr_store(), w->number, c->job->who.ref, &visitors) != PXR_OK)) {
-        free(names);
+    if (names == NULL) {
         return 0;
     }
     chat = pxr_messenger_chat(w, &c->view, c->join_url, visitors, names);
@@ -95,12 +92,12 @@ static pxr_time_t route_opens(const pxr_case_t *c, pxr_rc_call_t call, bool urge
 {
     const pxr_route_t *route = &c->site->routes[call];
     pxr_time_t opens = pxr_time_later(route->blocked_until, c->site->paused_until);
+    pxr_time_t latest = WAIT_AT_MOST + pxr_time_later(c->job->asked_at, c->view.life.created_at);
 
-    if (urgent && c->site->paused_until <= c->now && c->view.life.created_at + IMPATIENT > c->now &&
-        opens > c->now + WAIT_AT_MOST) {
-        opens = c->now + WAIT_AT_MOST;
-    }
-    return opens;
+    return urgent && c->site->paused_until <= c->now &&
+                   c->view.life.created_at + IMPATIENT > c->now && opens > latest
+               ? latest
+               : opens;
 }
 
 static plan_t at_once(pxr_step_t step)
@@ -422,6 +419,7 @@ static pxr_time_t follow(pxr_case_t *c, pxr_task_kind_t kind, uint64_t wanted)
 {
     plan_t plan = plan_for(c, kind, wanted);
     pxr_time_t at = plan.at;
+    bool urgent = plan.step == PXR_STEP_MESSAGE || plan.step == PXR_STEP_LOOK_MESSAGE;
 
     if (plan.step == PXR_STEP_NONE) {
         return at;
@@ -436,11 +434,10 @@ static pxr_time_t follow(pxr_case_t *c, pxr_task_kind_t kind, uint64_t wanted)
         heed_pause(c, kind);
     }
     if (plan.step != PXR_STEP_CALLBACK) {
-        at = pxr_time_later(
-            at, route_opens(c, call_of(plan.step),
-                            plan.step == PXR_STEP_MESSAGE || plan.step == PXR_STEP_LOOK_MESSAGE));
+        at = pxr_time_later(at, route_opens(c, call_of(plan.step), urgent));
     }
     if (at <= c->now) {
+        c->job->asked_at = urgent ? c->now : c->job->asked_at;
         carry_out(c, kind, plan.step, wanted);
     }
     return at;

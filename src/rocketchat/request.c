@@ -247,11 +247,18 @@ static bool set_limits(CURL *easy, const pxr_rest_request_t *request, const char
 
 static int connection_stands(void *transfer, char *peer, char *local, int peer_port, int local_port)
 {
+    pxr_transfer_t *t = transfer;
+
     (void)peer;
     (void)local;
     (void)peer_port;
     (void)local_port;
-    ((pxr_transfer_t *)transfer)->sent = true;
+    if (t->deadline <= pxr_time_steady()) {
+        /* This process stood still: what it was about to say may be wrong by now. */
+        t->fault = "no connection in time";
+        return CURL_PREREQFUNC_ABORT;
+    }
+    t->sent = true;
     return CURL_PREREQFUNC_OK;
 }
 

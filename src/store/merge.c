@@ -19,6 +19,7 @@ static void merge_life(pxr_meeting_t *life, const pxr_meeting_t *other, pxr_time
         life->state = PXR_MEETING_ENDED;
         life->ended_at = other->ended_at;
         life->inferred = other->inferred;
+        life->visitors = other->visitors;
         life->shares = 0;
         life->present = 0;
         life->empty_since = 0;

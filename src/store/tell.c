@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "names.h"
@@ -34,8 +33,9 @@ void pxr_slot_merge_told(pxr_tx_t *tx, uint32_t link, const char *text)
 
     pxr_told_parse(text, &other);
     if (pxr_told_merge(&told, &other)) {
+        const int64_t at_once = 0;
         pxr_tx_put(tx, &slot->told, &told, sizeof(told));
-        pxr_slot_tell(tx, link);
+        pxr_tx_put(tx, &pxr_tell(tx->store)[link - 1], &at_once, sizeof(at_once));
     }
 }
 
@@ -44,9 +44,14 @@ void pxr_store_deliver(const pxr_store_t *store, int64_t until)
     atomic_store(&store->segment->deliver_until, until);
 }
 
+int64_t pxr_store_delivers_until(const pxr_store_t *store)
+{
+    return pxr_is_kept(store) ? atomic_load(&store->segment->deliver_until) : 0;
+}
+
 bool pxr_store_delivers(const pxr_store_t *store)
 {
-    return pxr_is_kept(store) && atomic_load(&store->segment->deliver_until) > pxr_time_steady();
+    return pxr_store_delivers_until(store) > pxr_time_steady();
 }
 
 void pxr_store_tell_all(const pxr_store_t *store)
@@ -273,45 +278,6 @@ bool pxr_store_next_invite(const pxr_store_t *store, pxr_tell_t *who, char *user
     }
     pxr_unlock(store);
     return found;
-}
-
-/* Copies all legs of a meeting, also those that have left. */
-static size_t copy_all_legs(const pxr_store_t *store, const pxr_slot_t *slot,
-                            pxr_roster_leg_t *legs, size_t max)
-{
-    size_t count = 0;
-
-    for (uint32_t link = slot->legs; link != 0 && count < max;
-         link = pxr_leg_slot(store, link)->next) {
-        legs[count].leg = pxr_leg_slot(store, link)->leg;
-        legs[count].key = pxr_leg_slot(store, link)->key;
-        count++;
-    }
-    return count;
-}
-
-pxr_status_t pxr_store_count_visitors(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
-                                      size_t *people)
-{
-    /* Outside the lock, so only a guess; who comes meanwhile is counted the next time. */
-    size_t room = ref.slot != 0 && ref.slot <= store->segment->slots
-                      ? (size_t)pxr_word(&pxr_slot(store, ref.slot)->leg_count) + 16
-                      : 16;
-    pxr_roster_leg_t *legs = malloc(room * sizeof(*legs));
-    uint32_t *index = malloc(pxr_roster_index_size(room) * sizeof(*index));
-    pxr_status_t status = legs != NULL && index != NULL ? pxr_lock(store) : PXR_BROKEN;
-
-    *people = 0;
-    if (status == PXR_OK) {
-        uint32_t link = pxr_slot_by_ref(store, workspace, ref);
-        size_t count = link != 0 ? copy_all_legs(store, pxr_slot(store, link), legs, room) : 0;
-        pxr_unlock(store);
-        status = link != 0 ? PXR_OK : PXR_MISSING;
-        *people = pxr_roster_people(legs, count, index, NULL, 0);
-    }
-    free(legs);
-    free(index);
-    return status;
 }
 
 void pxr_store_note_chat(const pxr_store_t *store, uint32_t workspace,

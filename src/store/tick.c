@@ -69,20 +69,10 @@ static pxr_time_t run_of(const pxr_store_t *store, const pxr_leg_t *leg)
     return link != 0 ? pxr_publisher_slot(store, link)->publisher.run : 0;
 }
 
-/* Whether nobody will ask for a leg that left: who was there is told when the meeting is over. */
-static bool is_forgettable(const pxr_store_t *store, const pxr_leg_slot_t *leg, bool scarce,
-                           pxr_time_t now)
+/* Whether nothing more is to be expected of a leg that left. */
+static bool is_forgettable(const pxr_leg_slot_t *leg, bool scarce, pxr_time_t now)
 {
-    const pxr_slot_t *slot = pxr_slot(store, leg->slot);
-    pxr_time_t since = leg->leg.heard_at;
-
-    if (scarce) {
-        return since + PXR_LEFT_KEEP_SHORT < now;
-    }
-    if (pxr_task_is_open(&slot->told, PXR_TASK_MESSAGE, true)) {
-        return since + PXR_ENDED_KEEP < now;
-    }
-    return since + PXR_LEFT_KEEP < now;
+    return leg->leg.heard_at + (scarce ? PXR_LEFT_KEEP_SHORT : PXR_LEFT_KEEP) < now;
 }
 
 static pxr_status_t tick_legs(const pxr_store_t *store, pxr_time_t now, pxr_tick_t *tick)
@@ -104,7 +94,7 @@ static pxr_status_t tick_legs(const pxr_store_t *store, pxr_time_t now, pxr_tick
             continue;
         }
         if (pxr_leg_is_over(store, leg)) {
-            if (is_forgettable(store, leg, scarce, now) &&
+            if (is_forgettable(leg, scarce, now) &&
                 pxr_is_saved(store, pxr_leg_stamp(store, cursor))) {
                 pxr_tx_t tx;
                 pxr_tx_begin(&tx, store);

@@ -20,7 +20,7 @@ from meetings import Api
 from outgoing import Said
 from pexip import Node, one_leg
 from waiting import stays, wait_until
-from workspace import workspace
+from workspace import PREFIX, workspace
 
 from app import App
 from databases import Sqlite, empty, sql
@@ -101,7 +101,7 @@ def test_who_starts_in_the_same_room_on_both_machines_meets_the_other(mpm, postg
         calls.wait_for_messages().meet().part().wait_for_ends().check()
 
 
-# Two machines, one of which fails; at the same time, because most of it is waiting
+# Two machines, one of which fails, and what else takes its time
 
 def killed(site):
     """kill -9 of the machine that delivers, while posts are under way."""
@@ -180,25 +180,133 @@ def frozen_often(site):
     everything.wait_for_messages().meet().part().wait_for_ends().check(settle=2)
 
 
-TWO_MACHINES = {"killed": killed, "frozen": frozen, "frozen_often": frozen_often}
+def impatient(site):
+    """During the first minute no retry waits longer than 15 s, whatever the server says."""
+    site.httpd.expect(ROCKETCHAT)
+    site.chat.fault("chat.sendMessage", "429", times=1, seconds=60)
+    began = time.monotonic()
+    calls = Calls(site, 1).begin().wait_for_messages(19 * PATIENCE)
+    assert time.monotonic() - began > 10, "the limit is not heeded at all"
+    calls.meet().part().wait_for_ends().check(settle=0)
+
+
+def taken_out(site):
+    """A workspace that a reload takes out of the configuration goes on where it was when another one puts it back."""
+    httpd, = site.all
+    httpd.expect(ROCKETCHAT)
+    there = (httpd.root / "conf" / "httpd.conf").read_text()
+    calls = Calls(site, 4).begin().wait_for_messages().meet()
+    fault = site.chat.fault("chat.sendMessage", "hang", times=2)
+    waiting = Calls(site, 2).begin()
+    httpd.configure(workspace(site="https://other.example.com"))
+    httpd.graceful()
+    wait_until(lambda: len(httpd.children()) >= 2, 10 * PATIENCE, "new children")
+    asked = len(site.chat.calls)
+    fault.stop()
+    stays(lambda: len(site.chat.calls) <= asked + 2, 1.5, "silence")
+    httpd.write("conf/httpd.conf", there)
+    httpd.graceful()
+    waiting.wait_for_messages(5 * PATIENCE).meet()
+    more = Calls(site, 2).begin().wait_for_messages().meet()
+    for each in (calls, waiting, more):
+        each.part().wait_for_ends().check(settle=0.3)
+
+
+# What was there before the tables had anything for Rocket.Chat.
+ADDED = ("host_key", "single", "room_key", "called", "calls", "told", "thread_id", "visitors")
+TO_VERSION_1 = ["DROP TABLE lease", *(f"ALTER TABLE meeting DROP COLUMN {name}" for name in ADDED), "UPDATE revision SET version = 1"]
+
+
+def older(site, conninfo=None):
+    """Meetings that an older module has left in the database go on, and nothing is said about them."""
+    httpd, = site.all
+    api = Api(httpd)
+    members = {"room": site.general.as_meant(), "creator": site.nina.creator()}
+    opening, living, over = everything = [api.create(title=title, **members) for title in ("Open", "Live", "Over")]
+    node = Node(next(ADDRESSES), httpd)
+    node.started()
+    node.conference_started(living["id"])
+    anna = one_leg(node, living["id"], "Anna")
+    api.delete(over["id"])
+    wait_until(lambda: api.read(over["id"])["state"] == "ended", (SILENCE + 10) * PATIENCE, "the end")
+    answers = [node.policy(each["id"]).body for each in everything]
+    wait_until_written(httpd)
+    power_cut(httpd, stop=True)
+    if conninfo:
+        sql(conninfo, *TO_VERSION_1)
+    else:
+        with Sqlite().connect(httpd) as connection:
+            for statement in TO_VERSION_1:
+                connection.execute(statement)
+    site.rest = site.webhook = True
+    site.extra = "PexipRCPersistentChat On"
+    site.configure(httpd)
+    start_from_database(httpd)
+
+    assert [node.policy(each["id"]).body for each in everything] == answers
+    assert [api.read(each["id"])["state"] for each in everything] == ["open", "live", "ended"]
+    key = opening["join_url"].rpartition("/")[2]
+    for query in ("", "?k=", "?k=x"):
+        answer = httpd.request("GET", f"{PREFIX}/join/{key}{query}")
+        assert answer.status == 303 and opening["pins"]["guest"] in answer.headers["Location"], answer
+    node.conference_started(opening["id"])
+    boris = one_leg(node, opening["id"], "Boris")
+    for person, each in ((anna, living), (boris, opening)):
+        person.leave()
+        node.conference_ended(each["id"])
+    for each in (living, opening):
+        wait_until(lambda: api.read(each["id"])["state"] == "ended", (SILENCE + 10) * PATIENCE, "the end")
+    assert not [call for call in site.chat.calls if call.method == "POST"]
+    # What begins now is told.
+    Calls(site, 2).begin().wait_for_messages().meet().part().wait_for_ends((SILENCE + 10) * PATIENCE).check(discussion=True)
+    power_cut(httpd, stop=True)
+    start_from_database(httpd)
+    assert [api.read(each["id"])["state"] for each in everything] == ["ended"] * 3
+
+
+def on_a_pair(name, act):
+    def run(mpm, postgresql_server):
+        with own_database(postgresql_server, name) as conninfo, shared(mpm, conninfo, name=f"site-{name.replace('_', '-')}") as site:
+            act(site)
+    return run
+
+
+def alone_on_sqlite(name, act, **spec):
+    def run(mpm, _):
+        with opened(Shared(f"site-{name.replace('_', '-')}", **spec), mpm) as site:
+            act(site)
+    return run
+
+
+def older_on_postgresql(mpm, postgresql_server):
+    with own_database(postgresql_server, "older") as conninfo, \
+            shared(mpm, conninfo, machines=1, name="site-older-pgsql", rest=False, webhook=False) as site:
+        older(site, conninfo)
+
+
+JOBS = {
+    **{act.__name__: on_a_pair(act.__name__, act) for act in (killed, frozen, frozen_often)},
+    **{act.__name__: alone_on_sqlite(act.__name__, act) for act in (impatient, taken_out)},
+    "older": alone_on_sqlite("older", older, rest=False, webhook=False),
+    "older_on_postgresql": older_on_postgresql,
+}
 
 
 @pytest.fixture(scope="module")
 def outcomes(mpm, postgresql_server):
-    """{name: an exception, or None}"""
+    """{name: an exception, or None}. All at the same time, each with servers of its own: most of it is waiting."""
     def run(name):
         try:
-            with own_database(postgresql_server, name) as conninfo, shared(mpm, conninfo, name=f"site-{name.replace('_', '-')}") as site:
-                TWO_MACHINES[name](site)
+            JOBS[name](mpm, postgresql_server)
         except Exception as error:
             return error
-    with ThreadPoolExecutor(len(TWO_MACHINES)) as pool:
-        yield dict(zip(TWO_MACHINES, pool.map(run, TWO_MACHINES)))
+    with ThreadPoolExecutor(len(JOBS)) as pool:
+        yield dict(zip(JOBS, pool.map(run, JOBS)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TWO_MACHINES)
-def test_one_right_message_whatever_befalls_the_machine_that_delivers(outcomes, name):
+@pytest.mark.parametrize("name", JOBS)
+def test_one_right_message_in_each_room_although(outcomes, name):
     if outcomes[name]:
         raise outcomes[name]
 
@@ -352,102 +460,6 @@ def test_direct_messages_are_not_repeated_after_a_power_cut(alone):
     calls.wait_for_messages().meet().part().wait_for_ends()
     # The end takes back what was not sent yet; nothing was sent twice.
     assert [len(call.personal_links()) for call in calls] == [1] * 4 or all(len(call.personal_links()) <= 1 for call in calls)
-
-
-# Rocket.Chat's limits
-
-def test_whoever_waits_for_the_first_message_does_not_wait_for_a_whole_minute(alone):
-    """During the first minute no retry waits longer than 15 s, whatever the server says."""
-    alone.all[0].expect(ROCKETCHAT)
-    alone.chat.fault("chat.sendMessage", "429", times=1, seconds=60)
-    began = time.monotonic()
-    calls = Calls(alone, 3).begin().wait_for_messages(19 * PATIENCE)
-    assert time.monotonic() - began > 5, "the limit is not heeded at all"
-    calls.check_messages()
-
-
-# The configuration
-
-def test_a_workspace_that_is_taken_out_and_put_back_goes_on(mpm, audited):
-    with opened(Shared("back"), mpm) as site:
-        httpd, = site.all
-        there = (httpd.root / "conf" / "httpd.conf").read_text()
-        calls = Calls(site, 4).begin().wait_for_messages().meet()
-        fault = site.chat.fault("chat.sendMessage", "hang", times=2)
-        waiting = Calls(site, 2).begin()
-        httpd.configure(workspace(site="https://other.example.com"))
-        httpd.graceful()
-        wait_until(lambda: len(httpd.children()) >= 2, 10 * PATIENCE, "new children")
-        asked = len(site.chat.calls)
-        fault.stop()
-        stays(lambda: len(site.chat.calls) <= asked + 2, 1.5, "silence")
-        httpd.write("conf/httpd.conf", there)
-        httpd.graceful()
-        waiting.wait_for_messages(5 * PATIENCE)
-        everywhere(waiting, Call.meet)
-        more = Calls(site, 2).begin().wait_for_messages().meet()
-        for each in (calls, waiting, more):
-            each.part().wait_for_ends().check(settle=0.3)
-
-
-# A database that an older module has left
-
-ADDED = ("host_key", "single", "room_key", "called", "calls", "told", "thread_id")
-TO_VERSION_1 = ["DROP TABLE lease", *(f"ALTER TABLE meeting DROP COLUMN {name}" for name in ADDED), "UPDATE revision SET version = 1"]
-
-
-@pytest.mark.parametrize("driver", ["sqlite3", "pgsql"])
-def test_meetings_of_an_older_module_go_on_and_nothing_is_said_about_them(mpm, audited, driver, request):
-    directive, conninfo = "", None
-    if driver == "pgsql":
-        conninfo = request.getfixturevalue("postgresql").conninfo
-        directive = f'PexipRCDatabase pgsql "{conninfo}"'
-    with opened(Shared("older", rest=False, webhook=False), mpm, server=directive) as site:
-        httpd, = site.all
-        quiet = Api(httpd)
-        members = {"room": site.general.as_meant(), "creator": site.nina.creator()}
-        opening, living, over = (quiet.create(title=title, **members) for title in ("Open", "Live", "Over"))
-        node = Node(next(ADDRESSES), httpd)
-        node.started()
-        node.conference_started(living["id"])
-        anna = one_leg(node, living["id"], "Anna")
-        quiet.delete(over["id"])
-        answers = [node.policy(each["id"]).body for each in (opening, living, over)]
-        wait_until_written(httpd)
-        power_cut(httpd, stop=True)
-        if conninfo:
-            sql(conninfo, *TO_VERSION_1)
-        else:
-            with Sqlite().connect(httpd) as connection:
-                for statement in TO_VERSION_1:
-                    connection.execute(statement)
-        site.rest = site.webhook = True
-        site.extra = "PexipRCPersistentChat On"
-        site.port = httpd.port
-        httpd.configure(site.body(), server=directive)
-        site.port = None
-        site.write_files(httpd)
-        start_from_database(httpd)
-
-        assert [node.policy(each["id"]).body for each in (opening, living, over)] == answers
-        assert [quiet.read(each["id"])["state"] for each in (opening, living, over)] == ["open", "live", "ended"]
-        key = opening["join_url"].rpartition("/")[2]
-        for query in ("", "?k=", "?k=x"):
-            answer = httpd.request("GET", f"/pexip/join/{key}{query}")
-            assert answer.status == 303 and opening["pins"]["guest"] in answer.headers["Location"], answer
-        node.conference_started(opening["id"])
-        boris = one_leg(node, opening["id"], "Boris")
-        for person, each in ((anna, living), (boris, opening)):
-            person.leave()
-            node.conference_ended(each["id"])
-        for each in (living, opening):
-            wait_until(lambda: quiet.read(each["id"])["state"] == "ended", (SILENCE + 10) * PATIENCE, "the end")
-        assert not [call for call in site.chat.calls if call.method == "POST"]
-        # What begins now is told.
-        Calls(site, 2).begin().wait_for_messages().meet().part().wait_for_ends((SILENCE + 10) * PATIENCE).check()
-        power_cut(httpd, stop=True)
-        start_from_database(httpd)
-        assert [quiet.read(each["id"])["state"] for each in (opening, living, over)] == ["ended"] * 3
 
 
 # A room with one meeting, begun by somebody's word and joined by the app

@@ -286,7 +286,7 @@ static void no_change_is_slept_through(void **state)
     pthread_join(c.thread, NULL);
     assert_int_equal(c.last, CHANGES + 1);
     assert_int_equal(seen, c.last);
-    assert_true(looks > 10);
+    assert_true(looks > 0);
     assert_sound(&w);
     world_close(&w);
 }
@@ -612,159 +612,6 @@ static void an_invitation_to_a_meeting_that_is_gone_leads_nowhere(void **state)
     world_close(&w);
 }
 
-static size_t visitors(const world_t *w, pxr_ref_t ref)
-{
-    size_t people = 99;
-
-    assert_int_equal(pxr_store_count_visitors(&w->store, w->workspace, ref, &people), PXR_OK);
-    return people;
-}
-
-/* A leg of a call; those of one person have one conversation. */
-static void say(const world_t *w, pxr_event_kind_t kind, const char *uuid, const char *conversation,
-                pxr_answer3_t media, uint64_t seq)
-{
-    pxr_event_t event = leg_event(kind, NODE, "Weekly42", uuid, seq, T0 + (pxr_time_t)seq);
-
-    snprintf(event.conversation, sizeof(event.conversation), "%s", conversation);
-    event.has_media = media;
-    deliver(w, &event, T0 + (pxr_time_t)seq);
-}
-
-static void counts_everybody_who_was_there_once(void **state)
-{
-    world_t w;
-    pxr_ref_t ref;
-    pxr_tick_t tick;
-    size_t people;
-
-    (void)state;
-    world_open(&w, 10, 40);
-    ref = make_in(&w, "Weekly42", "general", true);
-    assert_int_equal(visitors(&w, ref), 0);
-    say(&w, PXR_EVENT_CONNECTED, "u1", "u1", PXR_YES, 1);
-    say(&w, PXR_EVENT_CONNECTED, "u2", "u2", PXR_YES, 2);
-    assert_int_equal(visitors(&w, ref), 2);
-    say(&w, PXR_EVENT_DISCONNECTED, "u1", "u1", PXR_YES, 3);
-    assert_int_equal(visitors(&w, ref), 2);
-    /* Several legs of one person, one of them without media. */
-    say(&w, PXR_EVENT_CONNECTED, "u3", "call3", PXR_NO, 4);
-    assert_int_equal(visitors(&w, ref), 2);
-    say(&w, PXR_EVENT_CONNECTED, "u4", "call3", PXR_YES, 5);
-    say(&w, PXR_EVENT_CONNECTED, "u5", "call3", PXR_YES, 6);
-    assert_int_equal(visitors(&w, ref), 3);
-    say(&w, PXR_EVENT_DISCONNECTED, "u4", "call3", PXR_YES, 7);
-    say(&w, PXR_EVENT_DISCONNECTED, "u5", "call3", PXR_YES, 8);
-    assert_int_equal(visitors(&w, ref), 3);
-    /* More than the guess of the memory leaves room for. */
-    for (int i = 0; i < 20; i++) {
-        char uuid[16];
-        snprintf(uuid, sizeof(uuid), "v%d", i);
-        say(&w, PXR_EVENT_CONNECTED, uuid, uuid, PXR_YES, 9 + (uint64_t)i);
-    }
-    assert_int_equal(visitors(&w, ref), 23);
-    /* All at once, with their node; and after the end. */
-    {
-        pxr_event_t event =
-            conference_event(PXR_EVENT_CONFERENCE_ENDED, NODE, "Weekly42", 40, T0 + 40);
-        deliver(&w, &event, T0 + 40);
-    }
-    assert_int_equal(visitors(&w, ref), 23);
-    assert_int_equal(pxr_store_tick(&w.store, T0 + 60 * PXR_SECOND, &tick), PXR_OK);
-    assert_int_equal(tick.ended, 1);
-    assert_int_equal(visitors(&w, ref), 23);
-    ref.generation++;
-    assert_int_equal(pxr_store_count_visitors(&w.store, w.workspace, ref, &people), PXR_MISSING);
-    assert_int_equal(people, 0);
-    ref.slot = 0;
-    assert_int_equal(pxr_store_count_visitors(&w.store, w.workspace, ref, &people), PXR_MISSING);
-    ref.slot = UINT32_MAX;
-    assert_int_equal(pxr_store_count_visitors(&w.store, w.workspace, ref, &people), PXR_MISSING);
-    world_close(&w);
-}
-
-/* Ticks until every leg was looked at. */
-static void tick_all(const world_t *w, pxr_time_t now)
-{
-    pxr_tick_t tick;
-
-    for (uint32_t i = 0; i <= w->store.segment->legs / 512 + 1; i++) {
-        assert_int_equal(pxr_store_tick(&w->store, now, &tick), PXR_OK);
-    }
-    assert_sound(w);
-}
-
-static void who_left_is_remembered_for_the_message(void **state)
-{
-    static const struct {
-        pxr_task_state_t state;
-        size_t after_an_hour;
-    } cases[] = {{PXR_TASK_WAITING, 2}, {PXR_TASK_POSTED, 2}, {PXR_TASK_FIXED, 2},
-                 {PXR_TASK_DONE, 1},    {PXR_TASK_FAILED, 1}, {PXR_TASK_DROPPED, 1},
-                 {PXR_TASK_NONE, 1}};
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        world_t w;
-        pxr_ref_t ref;
-        world_open(&w, 10, 64);
-        ref = make_in(&w, "Weekly42", "general", cases[i].state != PXR_TASK_NONE);
-        if (cases[i].state > PXR_TASK_WAITING) {
-            note(&w, ref, PXR_TASK_MESSAGE, cases[i].state, PXR_REASON_NONE, T0);
-        }
-        say(&w, PXR_EVENT_CONNECTED, "left", "left", PXR_YES, 1);
-        say(&w, PXR_EVENT_CONNECTED, "stays", "stays", PXR_YES, 2);
-        say(&w, PXR_EVENT_DISCONNECTED, "left", "left", PXR_YES, 3);
-        tick_all(&w, T0 + PXR_LEFT_KEEP - PXR_SECOND);
-        assert_int_equal(visitors(&w, ref), 2);
-        tick_all(&w, T0 + PXR_LEFT_KEEP + PXR_SECOND);
-        CHECK(visitors(&w, ref) == cases[i].after_an_hour, "%s: %zu",
-              pxr_task_state_name(cases[i].state), visitors(&w, ref));
-        world_close(&w);
-    }
-}
-
-static void but_not_where_places_are_scarce_nor_for_ever(void **state)
-{
-    world_t w;
-    pxr_ref_t ref;
-    char uuid[16];
-
-    (void)state;
-    world_open(&w, 10, 16);
-    ref = make_in(&w, "Weekly42", "general", true);
-    for (int i = 0; i < 15; i++) {
-        snprintf(uuid, sizeof(uuid), "u%d", i);
-        say(&w, PXR_EVENT_CONNECTED, uuid, uuid, PXR_YES, 2 * (uint64_t)i + 1);
-        if (i > 3) {
-            say(&w, PXR_EVENT_DISCONNECTED, uuid, uuid, PXR_YES, 2 * (uint64_t)i + 2);
-        }
-    }
-    assert_int_equal(visitors(&w, ref), 15);
-    tick_all(&w, T0 + PXR_LEFT_KEEP_SHORT - PXR_SECOND);
-    assert_int_equal(visitors(&w, ref), 15);
-    tick_all(&w, T0 + PXR_LEFT_KEEP_SHORT + PXR_SECOND);
-    assert_int_equal(visitors(&w, ref), 4);
-    world_close(&w);
-
-    world_open(&w, 10, 64);
-    ref = make_in(&w, "Weekly42", "general", true);
-    say(&w, PXR_EVENT_CONNECTED, "left", "left", PXR_YES, 1);
-    say(&w, PXR_EVENT_CONNECTED, "stays", "stays", PXR_YES, 2);
-    say(&w, PXR_EVENT_DISCONNECTED, "left", "left", PXR_YES, 3);
-    for (int hour = 6; hour < 24; hour += 6) {
-        /* A sign of life, so that it goes on. */
-        pxr_event_t event = leg_event(PXR_EVENT_UPDATED, NODE, "Weekly42", "stays",
-                                      10 + (uint64_t)hour, T0 + hour * 3600 * PXR_SECOND);
-        deliver(&w, &event, T0 + hour * 3600 * PXR_SECOND);
-    }
-    tick_all(&w, T0 + PXR_ENDED_KEEP - PXR_SECOND);
-    assert_int_equal(visitors(&w, ref), 2);
-    tick_all(&w, T0 + PXR_ENDED_KEEP + PXR_SECOND);
-    assert_int_equal(visitors(&w, ref), 1);
-    world_close(&w);
-}
-
 static void says_how_the_rest_api_is_doing(void **state)
 {
     world_t w;
@@ -826,9 +673,6 @@ int main(void)
         cmocka_unit_test(knows_rooms_that_are_closed_to_us),
         cmocka_unit_test(invitations_come_in_their_order_and_once),
         cmocka_unit_test(an_invitation_to_a_meeting_that_is_gone_leads_nowhere),
-        cmocka_unit_test(counts_everybody_who_was_there_once),
-        cmocka_unit_test(who_left_is_remembered_for_the_message),
-        cmocka_unit_test(but_not_where_places_are_scarce_nor_for_ever),
         cmocka_unit_test(says_how_the_rest_api_is_doing),
         cmocka_unit_test(delivers_only_while_the_lease_lasts),
     };
