@@ -238,7 +238,9 @@ static void personal_message_has_the_personal_link(void **state)
     assert_string_equal(
         visible(out.data),
         "You started a meeting: Weekly\n"
-        "[Join as host](https://rc.example/conference/AbCdEfGh1234567890zz?callUrl="
+        "[Join as host](https://rc.example/pexip/join/key?k=s.e-c_r~t), or in "
+        "[a window of the desktop client]"
+        "(https://rc.example/conference/AbCdEfGh1234567890zz?callUrl="
         "https%3A%2F%2Frc.example%2Fpexip%2Fjoin%2Fkey%3Fk%3Ds.e-c_r~t&callProvider=Pexip)\n"
         "Whoever opens this link is the host, so please keep it to yourself");
 }
