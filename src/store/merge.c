@@ -303,6 +303,24 @@ static bool clear_names(const pxr_store_t *store, uint32_t workspace,
     return pxr_call_make_way(store, workspace, in->id, link, now) || was_call;
 }
 
+/* The maker of ours has given it up, and somebody has made another one of this id since. Who may be
+ * in it is not known until it is heard of again. */
+static pxr_status_t replace(const pxr_store_t *store, uint32_t workspace, uint32_t link,
+                            const pxr_meeting_record_t *in, pxr_arrival_t *arrival, pxr_time_t now)
+{
+    bool live = pxr_slot(store, link)->life.state == PXR_MEETING_LIVE;
+    pxr_status_t status = pxr_slot_dissolve(store, link, PXR_MISSING, now);
+
+    if (status == PXR_OK) {
+        arrival->unlisted = is_unlisted(store, workspace, in);
+        status = enter_new(store, workspace, in, arrival, now);
+    }
+    if (status == PXR_OK && live) {
+        pxr_slot_note_crowd(store, pxr_slot_by_id(store, workspace, in->id, strlen(in->id)), now);
+    }
+    return status;
+}
+
 static pxr_status_t take_in(const pxr_store_t *store, uint32_t workspace, uint32_t link,
                             const pxr_meeting_record_t *in, pxr_arrival_t *arrival, pxr_time_t now)
 {
@@ -311,12 +329,9 @@ static pxr_status_t take_in(const pxr_store_t *store, uint32_t workspace, uint32
 
     switch (state) {
     case SLOT_TAKEN:
-        if (same || pxr_slot(store, link)->life.state != PXR_MEETING_OPEN) {
-            return merge_known(store, link, in, now);
-        }
-        /* Its maker has given it up, and somebody has made another one of this id since. */
-        pxr_slot_dissolve(store, link, PXR_MISSING, now);
-        break;
+        return same || pxr_slot(store, link)->life.state == PXR_MEETING_ENDED
+                   ? merge_known(store, link, in, now)
+                   : replace(store, workspace, link, in, arrival, now);
     case SLOT_PROVISIONAL:
         arrival->unlisted = is_unlisted(store, workspace, in);
         return complete(store, link, in, arrival, now);
