@@ -237,14 +237,16 @@ bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char 
     return false;
 }
 
-void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
+bool pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
                         uint32_t own, pxr_time_t now)
 {
     char id[PXR_MEETING_ID_MAX + 1];
+    bool was_call = false;
 
     while (next_call(&calls, id) != NULL) {
-        pxr_call_make_way(store, workspace, id, own, now);
+        was_call = pxr_call_make_way(store, workspace, id, own, now) || was_call;
     }
+    return was_call;
 }
 
 /* The id of a call that is to lead to a meeting that is there already. What is typed into a room
