@@ -188,12 +188,19 @@ class Call:
         return self
 
     def find(self, within):
-        """The meeting in this room, which every machine knows of a moment after one has made it."""
+        """The meeting in this room, once every machine knows of it, which takes a moment after one has made it."""
         deadline = time.monotonic() + within
-        while not (found := self.meetings()) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            for machine in self.site.httpd.machines:
+                with self.site.only(machine):
+                    found = self.meetings()
+                if not found:
+                    break
+            else:
+                self.meeting = self.api.read(found[0]["id"])
+                return self.meeting
             time.sleep(0.05)
-        self.meeting = self.api.read(found[0]["id"]) if found else None
-        return self.meeting
+        return None
 
     def meetings(self):
         return self.api.list(room=self.room.id)["meetings"]
@@ -267,6 +274,14 @@ class Calls(list):
             return call.say()
         everywhere(self, say)
         return self
+
+    @contextmanager
+    def beginning(self, pause=0.0):
+        """Calls are made while something else happens; all have been made afterwards."""
+        with ThreadPoolExecutor(1) as pool:
+            begun = pool.submit(self.begin, pause)
+            yield
+            begun.result()
 
     def meet(self):
         everywhere(self, Call.meet)
