@@ -166,9 +166,8 @@ static pxr_db_status_t compare_epoch(pxr_keeper_t *k, pxr_db_head_t *head)
     return status == PXR_DB_OK ? start_over(k) : status;
 }
 
-static void compare_clocks(pxr_keeper_t *k, const pxr_db_head_t *head)
+static void compare_clocks(pxr_keeper_t *k, int64_t ahead)
 {
-    int64_t ahead = head->clock - pxr_time_now();
     bool was_wrong = k->health.clock_ahead != 0;
 
     k->ahead = ahead;
@@ -184,8 +183,12 @@ static void compare_clocks(pxr_keeper_t *k, const pxr_db_head_t *head)
 /* What is read comes first, so that everything is known before it is written over. */
 pxr_db_status_t pxr_keeper_read(pxr_keeper_t *k)
 {
-    pxr_db_head_t head;
+    pxr_db_head_t head = {.clock = 0};
+    int64_t asked = pxr_time_steady();
     pxr_db_status_t status = pxr_db_look(k->db, &head);
+    int64_t ahead = head.clock - pxr_time_now();
+    /* Else this machine, or the database, stood still meanwhile, and nothing is known. */
+    bool measured = pxr_time_steady() - asked < CLOCK_DIFFERENCE / 2;
 
     if (status == PXR_DB_OK) {
         status = compare_epoch(k, &head);
@@ -193,7 +196,9 @@ pxr_db_status_t pxr_keeper_read(pxr_keeper_t *k)
     if (status != PXR_DB_OK) {
         return status;
     }
-    compare_clocks(k, &head);
+    if (measured) {
+        compare_clocks(k, ahead);
+    }
     k->health.revision = head.revision;
     if (!k->state.complete) {
         return fill_from(k, &head);

@@ -43,7 +43,9 @@ class Machines:
         self._chosen = threading.local()
 
     def request(self, *arguments, port=None, **options):
-        return (getattr(self._chosen, "machine", None) or random.choice(self.machines)).request(*arguments, **options)
+        chosen = getattr(self._chosen, "machine", None)
+        machine = chosen if chosen in self.machines else random.choice(self.machines)
+        return machine.request(*arguments, **options)
 
     @contextmanager
     def only(self, machine):

@@ -33,8 +33,8 @@ SILENCE = 20
 
 # Two machines in order
 
-@pytest.fixture(scope="module")
-def pair(mpm, postgresql_server):
+@pytest.fixture
+def pair(mpm, audited, postgresql_server):
     with own_database(postgresql_server, "pair") as conninfo, shared(mpm, conninfo) as site:
         yield site
 
