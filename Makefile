@@ -1,4 +1,4 @@
-# make deps | run | test | all | install; see README.md. Nothing is written outside build/.
+# make deps | run | test | build-deps | all | install; see README.md. Nothing is written outside build/.
 
 APXS    ?= $(firstword $(wildcard /usr/bin/apxs /usr/bin/apxs2 /usr/sbin/apxs) apxs)
 PYTHON  ?= /usr/bin/python3
@@ -7,10 +7,10 @@ DESTDIR ?=
 PORT    ?= 8443
 ARGS    ?=
 
-# What is built from and tested with, by the names of Debian's packages.
-PACKAGES = gcc libc6-dev apache2-bin apache2-dev libjansson-dev libcurl4-openssl-dev \
-           libcmocka-dev libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql postgresql openssl python3 \
-           python3-pytest python3-psycopg2
+# What is built from, and what it is tested with besides, by the names of Debian's packages.
+BUILD_PACKAGES = gcc libc6-dev apache2-dev libjansson-dev libcurl4-openssl-dev \
+                 libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql
+TEST_PACKAGES  = apache2-bin libcmocka-dev postgresql openssl python3 python3-pytest python3-psycopg2
 
 BUILD = build
 SO    = $(BUILD)/mod_pexip_rc.so
@@ -43,12 +43,15 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all deps run test install clean format unit sanitized app contract node
+.PHONY: all deps build-deps run test install clean format unit sanitized app contract node
 
 all: $(SO)
 
 deps:
-	@sh test/support/deps.sh $(PACKAGES)
+	@sh test/support/deps.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+build-deps:
+	@sh test/support/deps.sh $(BUILD_PACKAGES)
 
 # An object for each flavour: plain, and instrumented for the tests.
 $(BUILD)/plain/%.o: %.c

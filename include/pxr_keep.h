@@ -35,8 +35,9 @@ void pxr_store_ring(const pxr_store_t *store);
 /* Waits for the outcome of a creation that pxr_store_create() left pending; nothing else has to be
  * waited for and is PXR_OK at once. PXR_BUSY after `wait` microseconds: then it was given up, and
  * will not come into being. PXR_EXISTS: another machine has made a meeting of this id, which is
- * here now: try again. PXR_INVALID: its number is taken. PXR_TAKEN: its id is a number. PXR_BROKEN:
- * the database does not take it. */
+ * here now: try again. PXR_MISSING: it was another machine's, which has taken it back: try again.
+ * PXR_INVALID: its number is taken. PXR_TAKEN: its id is a number. PXR_BROKEN: the database does
+ * not take it. */
 pxr_status_t pxr_store_await(const pxr_store_t *store, pxr_ref_t ref, int64_t wait);
 
 /* Waits until everything that other machines had written when this was called is here. False where

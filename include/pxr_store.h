@@ -137,8 +137,9 @@ typedef struct {
 /* Creates the meeting, or finds the one that has this id and fills in its absent title and
  * discussion. *created tells which. With a database it does not come into being before
  * pxr_store_await() (pxr_keep.h). PXR_TAKEN: the id is the number of another meeting; PXR_INVALID:
- * all candidates for the number are taken; PXR_FULL; PXR_MISSING: events speak of a meeting of this
- * id that is not known here yet, so the others have to be asked first. */
+ * all candidates for the number are taken; PXR_FULL; PXR_TOO_LONG: so many calls lead to the
+ * meeting of the room that there is no room for another; PXR_MISSING: events speak of a meeting of
+ * this id that is not known here yet, so the others have to be asked first. */
 pxr_status_t pxr_store_create(const pxr_store_t *store, uint32_t workspace,
                               const pxr_new_meeting_t *meeting, pxr_ref_t *ref, bool *created);
 

@@ -64,11 +64,8 @@ void pxr_webhook_put_ended(pxr_buf_t *out, const char *title, bool people_stay);
 typedef enum {
     PXR_WEBHOOK_FULL,           /* no room for another meeting */
     PXR_WEBHOOK_DATABASE,       /* it does not answer */
-    PXR_WEBHOOK_RESTORING,      /* the server has just started */
     PXR_WEBHOOK_BROKEN,         /* anything that only the administrator can mend */
-    PXR_WEBHOOK_NOT_CONFIGURED, /* no token, or no such workspace */
     PXR_WEBHOOK_NOTHING_TO_END, /* the caller has no meeting in this room */
-    PXR_WEBHOOK_OVER,           /* the meeting that this message started has ended */
     PXR_WEBHOOK_PROBLEMS,
 } pxr_webhook_problem_t;
 

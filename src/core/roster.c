@@ -106,7 +106,9 @@ void pxr_roster_group(pxr_roster_leg_t *legs, size_t count, uint32_t *index)
 {
     size_t size = pxr_roster_index_size(count);
 
-    qsort(legs, count, sizeof(*legs), by_arrival);
+    if (count > 0) {
+        qsort(legs, count, sizeof(*legs), by_arrival);
+    }
     memset(index, 0, size * sizeof(*index));
     for (size_t i = 0; i < count; i++) {
         legs[i].group = i;

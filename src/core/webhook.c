@@ -243,18 +243,12 @@ void pxr_webhook_put_problem(pxr_buf_t *out, pxr_webhook_problem_t problem)
         [PXR_WEBHOOK_DATABASE] =
             "No meeting can be started or ended at the moment, because the meetings' database "
             "does not answer. Please try again in a minute",
-        [PXR_WEBHOOK_RESTORING] =
-            "The meeting server has just been started. Please try again in a few seconds",
         [PXR_WEBHOOK_BROKEN] =
             "Something is wrong with the meeting server. Please tell your administrator, who "
             "finds the reason in its error log",
-        [PXR_WEBHOOK_NOT_CONFIGURED] =
-            "Meetings are not set up for this workspace yet. Please tell your administrator",
         [PXR_WEBHOOK_NOTHING_TO_END] =
             "You have no meeting in this room that could be ended. Only the one who started a "
             "meeting can end it",
-        [PXR_WEBHOOK_OVER] =
-            "The meeting that this message started is over. Please send a new one to start another",
     };
 
     pxr_chat_begin_line(out);

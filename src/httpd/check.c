@@ -175,6 +175,19 @@ static void warn_open(check_t *c, const char *directive, const char *path)
                  "%s: '%s' can be read or changed by others, chmod 600 it", directive, path);
 }
 
+/* Tells what is wrong with a file of secrets; false where it cannot be used. */
+static bool is_accepted(check_t *c, const draft_t *draft, pxr_setting_t setting, const char *path,
+                        const char *why, int too_open)
+{
+    if (why != NULL) {
+        fail(c, pxr_setting_name(setting), apr_psprintf(c->pool, "'%s' %s", path, why),
+             draft->settings.place[setting]);
+    } else if (too_open) {
+        warn_open(c, pxr_setting_name(setting), path);
+    }
+    return why == NULL;
+}
+
 /* Reads user and secret of somebody, or what else stands on two lines. */
 static void read_pair(check_t *c, draft_t *draft, pxr_setting_t setting, const char *path,
                       const char **user, const char **secret)
@@ -187,15 +200,9 @@ static void read_pair(check_t *c, draft_t *draft, pxr_setting_t setting, const c
                         strlen(lines[1]) > PXR_SECRET_MAX)) {
         why = "must name a user of at most 100 bytes without ':' and a secret of at most 511 bytes";
     }
-    if (why != NULL) {
-        fail(c, pxr_setting_name(setting), apr_psprintf(c->pool, "'%s' %s", path, why),
-             draft->settings.place[setting]);
-        return;
-    }
-    *user = lines[0];
-    *secret = lines[1];
-    if (too_open) {
-        warn_open(c, pxr_setting_name(setting), path);
+    if (is_accepted(c, draft, setting, path, why, too_open)) {
+        *user = lines[0];
+        *secret = lines[1];
     }
 }
 
@@ -229,16 +236,10 @@ static void read_secret(check_t *c, draft_t *draft, pxr_setting_t setting, const
     if (why == NULL && strlen(line) > PXR_SECRET_MAX) {
         why = "must have at most 511 bytes";
     }
-    if (why != NULL) {
-        fail(c, pxr_setting_name(setting), apr_psprintf(c->pool, "'%s' %s", path, why),
-             draft->settings.place[setting]);
-        return;
+    if (is_accepted(c, draft, setting, path, why, too_open)) {
+        *secret = line;
+        warn_short(c, pxr_setting_name(setting), path, line);
     }
-    *secret = line;
-    if (too_open) {
-        warn_open(c, pxr_setting_name(setting), path);
-    }
-    warn_short(c, pxr_setting_name(setting), path, line);
 }
 
 static void read_fallbacks(check_t *c, draft_t *draft)

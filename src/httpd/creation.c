@@ -43,13 +43,14 @@ static bool draw_numbers(const pxr_workspace_t *w, char (*numbers)[PXR_ALIAS_MAX
 }
 
 /* Enters the meeting once, and waits until the database has it too. */
-static pxr_status_t try_to_enter(const pxr_call_t *call, pxr_new_meeting_t *meeting,
-                                 pxr_time_t until, pxr_ref_t *ref, bool *created)
+static pxr_status_t try_to_enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, int64_t until,
+                                 pxr_ref_t *ref, bool *created)
 {
     pxr_status_t status =
         pxr_store_create(call->store, call->workspace->number, meeting, ref, created);
 
-    return status == PXR_OK ? pxr_store_await(call->store, *ref, until - pxr_time_now()) : status;
+    return status == PXR_OK ? pxr_store_await(call->store, *ref, until - pxr_time_steady())
+                            : status;
 }
 
 /* Enters the meeting, drawing numbers for it until one is free on all machines. */
@@ -58,7 +59,7 @@ static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, px
 {
     const pxr_workspace_t *w = call->workspace;
     char numbers[PXR_NUMBER_CANDIDATES][PXR_ALIAS_MAX + 1];
-    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
+    int64_t until = pxr_time_steady() + PXR_CREATE_WAIT;
     pxr_status_t status = PXR_INVALID;
 
     meeting->asked = false;
@@ -71,7 +72,7 @@ static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, px
         status = try_to_enter(call, meeting, until, ref, created);
         if (status == PXR_MISSING) {
             /* Events speak of it: perhaps another machine has just made it. */
-            meeting->asked = pxr_store_await_round(call->store, until - pxr_time_now());
+            meeting->asked = pxr_store_await_round(call->store, until - pxr_time_steady());
             status = meeting->asked ? PXR_MISSING : PXR_BUSY;
         }
         /* Another number, or the meeting of this id that is known now. */
@@ -81,7 +82,7 @@ static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, px
     }
     if (status == PXR_OK && meeting->single && meeting->given && !*created &&
         pxr_store_kept(call->store) != PXR_KEEP_NOTHING &&
-        !pxr_store_await_round(call->store, until - pxr_time_now())) {
+        !pxr_store_await_round(call->store, until - pxr_time_steady())) {
         /* Whether the id leads there after a restart is not known yet. */
         return PXR_BUSY;
     }
@@ -224,10 +225,10 @@ pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const px
  * away it is only closed. */
 static void await_end(const pxr_call_t *call, pxr_ref_t ref)
 {
-    pxr_time_t until = pxr_time_now() + PXR_CREATE_WAIT;
+    int64_t until = pxr_time_steady() + PXR_CREATE_WAIT;
 
-    while (pxr_store_is_dismissed(call->store, ref) && pxr_time_now() < until &&
-           pxr_store_await_round(call->store, until - pxr_time_now())) {
+    while (pxr_store_is_dismissed(call->store, ref) && pxr_time_steady() < until &&
+           pxr_store_await_round(call->store, until - pxr_time_steady())) {
         /* Other machines may have to be waited for. */
         apr_sleep(PXR_SECOND / 50);
     }

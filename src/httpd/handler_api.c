@@ -39,7 +39,11 @@ static int refuse_creation(request_rec *r, const pxr_call_t *call, pxr_status_t 
 {
     switch (status) {
     case PXR_TAKEN:
-        return pxr_reply_problem(r, HTTP_CONFLICT, "id is the numeric alias of another meeting");
+        return pxr_reply_problem(r, HTTP_CONFLICT,
+                                 "id is another meeting's number or the name of its room");
+    case PXR_TOO_LONG:
+        return pxr_reply_problem(r, HTTP_CONFLICT,
+                                 "the meeting of this room has as many calls as it can have");
     case PXR_INVALID:
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "no numeric alias is free");
     case PXR_BUSY:

@@ -284,39 +284,15 @@ static void make_way(const pxr_store_t *store, uint32_t workspace, pxr_space_t s
     }
 }
 
-/* A new one, unless its id is another one's name here. */
-static pxr_status_t enter_named(const pxr_store_t *store, uint32_t workspace,
-                                const pxr_meeting_record_t *in, const pxr_arrival_t *arrival,
-                                pxr_time_t now)
+/* Names that are not written yet give way to what the database has. True where a call has: whoever
+ * asked for it is told of this meeting the next time. */
+static bool clear_names(const pxr_store_t *store, uint32_t workspace,
+                        const pxr_meeting_record_t *in, const pxr_arrival_t *arrival, uint32_t link,
+                        pxr_time_t now)
 {
-    bool was_call = pxr_call_make_way(store, workspace, in->id, 0, now);
-    pxr_status_t status = PXR_TAKEN;
+    bool was_call;
 
-    if (!is_named(store, workspace, in->id)) {
-        status = enter_new(store, workspace, in, arrival, now);
-    }
-    if (status == PXR_OK && was_call) {
-        status =
-            pxr_slot_want(store, pxr_slot_by_id(store, workspace, in->id, strlen(in->id)), now);
-    }
-    return status;
-}
-
-static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
-                                 const pxr_meeting_record_t *in, pxr_arrival_t *arrival,
-                                 pxr_time_t now)
-{
-    uint32_t link = pxr_slot_by_id(store, workspace, in->id, strlen(in->id));
-    uint32_t state = link != 0 ? pxr_slot(store, link)->state : (uint32_t)SLOT_FREE;
-    bool same = link != 0 && strcmp(pxr_slot(store, link)->join_key, in->join_key) == 0;
-
-    if (in->withdrawn) {
-        /* Its maker gave it up, and nobody was told of it. Our own goes its own way. */
-        return link != 0 && same && state == SLOT_TAKEN
-                   ? pxr_slot_dissolve(store, link, PXR_MISSING, now)
-                   : PXR_OK;
-    }
-    if (!same) {
+    if (link == 0 || strcmp(pxr_slot(store, link)->join_key, in->join_key) != 0) {
         make_way(store, workspace, PXR_SPACE_DIAL, in->id, PXR_INVALID, now);
         make_way(store, workspace, PXR_SPACE_DIAL, in->number, PXR_INVALID, now);
         if (arrival->room != NULL) {
@@ -324,18 +300,41 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
             pxr_room_make_way(store, workspace, arrival->room, link);
         }
     }
-    pxr_calls_make_way(store, workspace, in->calls, link, now);
-    arrival->unlisted = is_unlisted(store, workspace, in);
+    was_call = pxr_calls_make_way(store, workspace, in->calls, link, now);
+    return pxr_call_make_way(store, workspace, in->id, link, now) || was_call;
+}
+
+/* The maker of ours has given it up, and somebody has made another one of this id since. Who may be
+ * in it is not known until it is heard of again. */
+static pxr_status_t replace(const pxr_store_t *store, uint32_t workspace, uint32_t link,
+                            const pxr_meeting_record_t *in, pxr_arrival_t *arrival, pxr_time_t now)
+{
+    bool live = pxr_slot(store, link)->life.state == PXR_MEETING_LIVE;
+    pxr_status_t status = pxr_slot_dissolve(store, link, PXR_MISSING, now);
+
+    if (status == PXR_OK) {
+        arrival->unlisted = is_unlisted(store, workspace, in);
+        status = enter_new(store, workspace, in, arrival, now);
+    }
+    if (status == PXR_OK && live) {
+        pxr_slot_note_crowd(store, pxr_slot_by_id(store, workspace, in->id, strlen(in->id)), now);
+    }
+    return status;
+}
+
+static pxr_status_t take_in(const pxr_store_t *store, uint32_t workspace, uint32_t link,
+                            const pxr_meeting_record_t *in, pxr_arrival_t *arrival, pxr_time_t now)
+{
+    uint32_t state = link != 0 ? pxr_slot(store, link)->state : (uint32_t)SLOT_FREE;
+    bool same = link != 0 && strcmp(pxr_slot(store, link)->join_key, in->join_key) == 0;
+
     switch (state) {
     case SLOT_TAKEN:
-        if (same || pxr_slot(store, link)->life.state != PXR_MEETING_OPEN) {
-            return merge_known(store, link, in, now);
-        }
-        /* Its maker has given it up, and somebody has made another one of this id since. */
-        pxr_slot_dissolve(store, link, PXR_MISSING, now);
-        arrival->unlisted = is_unlisted(store, workspace, in);
-        break;
+        return same || pxr_slot(store, link)->life.state == PXR_MEETING_ENDED
+                   ? merge_known(store, link, in, now)
+                   : replace(store, workspace, link, in, arrival, now);
     case SLOT_PROVISIONAL:
+        arrival->unlisted = is_unlisted(store, workspace, in);
         return complete(store, link, in, arrival, now);
     case SLOT_PENDING:
     case SLOT_WITHDRAWN:
@@ -344,12 +343,35 @@ static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
             return state == SLOT_PENDING || is_used(in) ? adopt_own(store, link, in, now) : PXR_OK;
         }
         pxr_slot_dissolve(store, link, PXR_EXISTS, now);
-        arrival->unlisted = is_unlisted(store, workspace, in);
         break;
     default:
         break;
     }
-    return enter_named(store, workspace, in, arrival, now);
+    arrival->unlisted = is_unlisted(store, workspace, in);
+    return is_named(store, workspace, in->id) ? PXR_TAKEN
+                                              : enter_new(store, workspace, in, arrival, now);
+}
+
+static pxr_status_t merge_locked(const pxr_store_t *store, uint32_t workspace,
+                                 const pxr_meeting_record_t *in, pxr_arrival_t *arrival,
+                                 pxr_time_t now)
+{
+    uint32_t link = pxr_slot_by_id(store, workspace, in->id, strlen(in->id));
+    bool was_call;
+    pxr_status_t status;
+
+    if (in->withdrawn) {
+        /* Its maker gave it up, and nobody was told of it. Our own goes its own way. */
+        return link != 0 && pxr_slot(store, link)->state == SLOT_TAKEN &&
+                       strcmp(pxr_slot(store, link)->join_key, in->join_key) == 0
+                   ? pxr_slot_dissolve(store, link, PXR_MISSING, now)
+                   : PXR_OK;
+    }
+    was_call = clear_names(store, workspace, in, arrival, link, now);
+    link = pxr_slot_by_id(store, workspace, in->id, strlen(in->id));
+    status = take_in(store, workspace, link, in, arrival, now);
+    link = pxr_slot_by_id(store, workspace, in->id, strlen(in->id));
+    return status == PXR_OK && was_call && link != 0 ? pxr_slot_want(store, link, now) : status;
 }
 
 /* A row that nobody here has written could say anything. */

@@ -83,8 +83,9 @@ pxr_status_t pxr_slot_of_room(const pxr_store_t *store, uint32_t workspace,
 bool pxr_slot_room_is_vacant(const pxr_store_t *store, uint32_t slot);
 
 /* The database says where these calls lead, or that there is a meeting of this id: what was taken
- * in here and is not written yet gives way, but for what belongs to `own`. Lock. */
-void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
+ * in here and is not written yet gives way, but for what belongs to `own`. True where that was a
+ * call. Lock. */
+bool pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
                         uint32_t own, pxr_time_t now);
 bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char *id, uint32_t own,
                        pxr_time_t now);

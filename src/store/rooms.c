@@ -237,14 +237,16 @@ bool pxr_call_make_way(const pxr_store_t *store, uint32_t workspace, const char 
     return false;
 }
 
-void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
+bool pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char *calls,
                         uint32_t own, pxr_time_t now)
 {
     char id[PXR_MEETING_ID_MAX + 1];
+    bool was_call = false;
 
     while (next_call(&calls, id) != NULL) {
-        pxr_call_make_way(store, workspace, id, own, now);
+        was_call = pxr_call_make_way(store, workspace, id, own, now) || was_call;
     }
+    return was_call;
 }
 
 /* The id of a call that is to lead to a meeting that is there already. What is typed into a room
@@ -252,12 +254,13 @@ void pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char
 static pxr_status_t take_call(const pxr_store_t *store, uint32_t link, const pxr_new_meeting_t *in,
                               pxr_time_t now)
 {
-    pxr_status_t status = PXR_FULL;
+    uint32_t most = in->casual ? PXR_CALLS_CASUAL : PXR_CALLS_MAX;
+    pxr_status_t status = PXR_TOO_LONG;
 
-    if (!in->casual || calls_of(store, pxr_slot(store, link)) < PXR_CALLS_CASUAL) {
+    if (calls_of(store, pxr_slot(store, link)) < most) {
         status = add_call(store, link, in->id, &in->told, false);
     }
-    return status == PXR_FULL && in->casual ? pxr_slot_want(store, link, now) : status;
+    return status != PXR_OK && in->casual ? pxr_slot_want(store, link, now) : status;
 }
 
 /* Its time is over, and the room is to have another one, although nobody has ended it yet. */

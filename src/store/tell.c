@@ -203,6 +203,8 @@ bool pxr_store_room_is_closed(const pxr_store_t *store, uint32_t workspace, cons
         if (pxr_word(&slot->state) == SLOT_TAKEN && slot->workspace == workspace &&
             slot->room == room &&
             __atomic_load_n(&task->reason, __ATOMIC_RELAXED) == PXR_REASON_ROOM &&
+            /* What was there and cannot be edited may have been deleted by somebody. */
+            __atomic_load_n(&task->sent, __ATOMIC_RELAXED) == 0 &&
             __atomic_load_n(&task->changed_at, __ATOMIC_RELAXED) > since) {
             return true;
         }

@@ -139,6 +139,23 @@ def test_a_room_may_ask_as_often_as_it_likes(site):
     assert call["id"] == first["id"] and is_service(site.node().policy("ByTheApp" + room.name), first["id"])
 
 
+def test_more_calls_than_a_meeting_can_have_are_refused_for_what_they_are(all_sites):
+    site = all_sites["one"]
+    room = site.room()
+    first = by_id(site, "Call00Of" + room.name, room)
+    refused = None
+    for number in range(1, 60):
+        body = {"id": f"Call{number:02}Of{room.name}", "room": room.as_meant(), "creator": site.nina.creator()}
+        answer = site.api.call("POST", "/meetings", body)
+        if answer.status != 200:
+            refused = refused or number
+            assert answer.status == 409 and "calls" in answer.json()["detail"]
+    assert refused == 49 and len(site.api.read(first["id"])["aliases"]) == 48
+    assert "working set is full" not in site.httpd.error_log()
+    # What is typed is led to the meeting all the same.
+    assert first["join_url"] in site.say("!pexip", room).text
+
+
 def test_a_rooms_name_is_nobodys_meeting(all_sites):
     """Anybody may name his room after the id of another one's meeting, as devices write it."""
     site = all_sites["named"]

@@ -151,6 +151,15 @@ def processes_of(root):
     return sorted(found)
 
 
+def is_gone(pid):
+    """A process that ends loses its command line first, and its sockets with its last thread."""
+    try:
+        state = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]
+        return state in "ZX" and len(os.listdir(f"/proc/{pid}/task")) <= 1
+    except OSError:
+        return True
+
+
 class Httpd:
     def __init__(self, root_dir, mpm="event", module=MODULE, run_as=None, env=None, ports=1, tls=False, modules=()):
         """module=None runs httpd without it. ports: how many free ones, or a list of given ones.
@@ -327,12 +336,15 @@ CustomLog logs/access.log plain
         self._note_segments()
         parent = self.pid()
         deadline = time.monotonic() + 10
+        killed = set()
         while pids := self.processes():
+            killed.update(pids)
             for pid in sorted(pids, key=lambda each: each != parent):
                 self.kill(pid, signal.SIGKILL)
             if time.monotonic() > deadline:
                 raise AssertionError(f"cannot kill {pids}")
             time.sleep(0.01)
+        wait_until(lambda: all(map(is_gone, killed)), 10 * PATIENCE, "the end of what was killed")
         if self._parent:
             self._parent.wait(10)
 

@@ -443,6 +443,49 @@ static void people_for_whom_there_is_no_room_hold_the_meeting(void **state)
     db_close(db);
 }
 
+/* Its maker took it back and made it anew, and only the latter is heard of here. */
+static void a_meeting_that_was_made_anew_takes_the_place_of_the_former(void **state)
+{
+    (void)state;
+    for (int live = 0; live < 2; live++) {
+        db_t *db = db_open();
+        pxr_meeting_record_t *record;
+        pxr_ending_t ending;
+        pxr_view_t view;
+        machine_t a, b;
+        machine_open(&a, 1, 10, 10, PXR_KEEP_SHARED);
+        machine_open(&b, 2, 10, 10, PXR_KEEP_SHARED);
+        make_known(db, &a, "Weekly42", "480017", T0);
+        sync_machine(db, &b, T0);
+        if (live) {
+            tell(&b, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "u1", 1, T0), T0);
+        }
+        record = &db_find(db, "Weekly42")->record;
+        snprintf(record->join_key, sizeof(record->join_key), "another");
+        snprintf(record->host_pin, sizeof(record->host_pin), "999999");
+        snprintf(record->number, sizeof(record->number), "480018");
+        db_find(db, "Weekly42")->revision = ++db->revision;
+        sync_machine(db, &b, T0 + 1);
+        assert_sound(&b.w);
+        assert_true(is_found(&b.w, "480018"));
+        assert_false(is_found(&b.w, "480017"));
+        view = view_of(&b.w, find_meeting(&b.w, "Weekly42"));
+        assert_string_equal(view.join_key, "another");
+        assert_string_equal(view.host_pin, "999999");
+        pxr_view_release(&view);
+        assert_string_equal(db_find(db, "Weekly42")->record.join_key, "another");
+        /* Whoever is in it unheard of does not find it ended because others come and go. */
+        tell(&b, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "u2", 2, T0 + 2), T0 + 2);
+        assert_present(&b.w, "Weekly42", 1);
+        tell(&b, leg_event(PXR_EVENT_DISCONNECTED, N1, "Weekly42", "u2", 3, T0 + 3), T0 + 3);
+        assert_int_equal(pxr_store_endings(&b.w.store, T0 + 3600 * PXR_SECOND, &ending, 1),
+                         live ? 0 : 1);
+        machine_close(&a);
+        machine_close(&b);
+        db_close(db);
+    }
+}
+
 /* A number that the database has let go of, and this memory not yet. */
 static void a_number_that_is_still_held_is_not_lost(void **state)
 {
@@ -527,6 +570,7 @@ int main(void)
         cmocka_unit_test(the_keeper_ends_meetings_and_nobody_else),
         cmocka_unit_test(nothing_leaves_before_the_database_has_it),
         cmocka_unit_test(people_for_whom_there_is_no_room_hold_the_meeting),
+        cmocka_unit_test(a_meeting_that_was_made_anew_takes_the_place_of_the_former),
         cmocka_unit_test(a_number_that_is_still_held_is_not_lost),
         cmocka_unit_test(a_meeting_with_many_rooms_goes_into_a_new_era),
     };

@@ -187,7 +187,7 @@ static void there_is_a_bound_on_further_calls(void **state)
     }
     names = w.store.segment->root.names_free;
     assert_int_equal(call_in_room(&w, "general", NULL, "OneTooMany", T0, &again, &created),
-                     PXR_FULL);
+                     PXR_TOO_LONG);
     assert_nowhere(&w, "OneTooMany", T0);
     assert_int_equal(w.store.segment->root.names_free, names);
     assert_sound(&w);

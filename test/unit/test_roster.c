@@ -1,5 +1,7 @@
 #include "helpers.h"
 
+#include <stdlib.h>
+
 #include "pxr_roster.h"
 
 #define MOST 600
@@ -66,8 +68,14 @@ static int clear(void **state)
 
 static void nobody_is_nobody(void **state)
 {
+    uint32_t *none = malloc(pxr_roster_index_size(0) * sizeof(*none));
+
     (void)state;
+    assert_non_null(none);
     assert_int_equal(group(MOST), 0);
+    /* Of a meeting to which nobody has ever come there are no legs at all. */
+    assert_int_equal(pxr_roster_people(NULL, 0, none, NULL, 0), 0);
+    free(none);
 }
 
 static void people_come_in_the_order_of_their_arrival(void **state)
