@@ -32,6 +32,8 @@ TORN = (OSError, http.client.HTTPException)
 ROCKETCHAT = r"Rocket\.Chat|companion app did not take"
 # What one machine knows the others know within a second.
 AGREE = 1.0 + 0.5 * PATIENCE
+# What somebody is told whose meeting cannot be made at the moment.
+REFUSED = "No meeting can be started"
 DELIVERS = "this process tells Rocket.Chat"
 
 
@@ -180,13 +182,17 @@ class Call:
         self.names = [f"Anna {self.title}", f"Boris {self.title}", f"Carla {self.title}"][:people]
         self.api = Api(Patient(site))
         self.meeting = self.said = None
+        self.refusals = []
         self.creator = site.nina
 
     def say(self):
-        """Rocket.Chat does not ask again where nothing has answered: whoever gets no meeting writes once more, as people do."""
+        """Rocket.Chat does not ask again where nothing has answered: whoever gets no meeting writes once more, as people do, and
+        so does whoever was told that there is none. A machine that stands still may have the database in its hands."""
         self.said = self.site.say(f"!pexip {self.title}", self.room)
         while not self.find(AGREE):
+            self.refusals += [message for message in self.said.posted if REFUSED in message.text]
             self.said = self.site.chat.send_out(self.said.message)
+        self.refusals += [message for message in self.said.posted if REFUSED in message.text]
         return self
 
     def find(self, within):
@@ -222,7 +228,7 @@ class Call:
 
     def messages(self):
         """What is ours in the room, replies in threads included."""
-        return self.room.by(self.site.chat.bot)
+        return [message for message in self.room.by(self.site.chat.bot) if message not in self.refusals]
 
     def is_told_of_end(self):
         return [each for each in self.messages() if re.search(r"\bended\b", each.text)]

@@ -1,7 +1,7 @@
 """Lines of the error log that faults cause, as regular expressions for Httpd.expect(): in one place, and no wider than needed."""
 
 # httpd's own words.
-KILLED = r"exit signal Killed \(9\)|AH10392: children are killed successively"
+KILLED = r"exit signal Killed \(9\)|AH1039[23]: children are killed successively"
 OVERWRITTEN = r"AH00098: pid file .* overwritten"
 
 # The working set.
