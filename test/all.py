@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, fault,
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, machines, fault,
 fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
 """
 
@@ -79,11 +79,11 @@ def play():
     return int(status == 0), int(status != 0), text
 
 
-def integration(name, mpm, arguments=(), folder="integration", **environment):
+def integration(name, mpm, arguments=(), paths=("test/integration",), **environment):
     report = BUILD / f"pytest-{name}.xml"
     report.unlink(missing_ok=True)
     status, text = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short",
-                        f"--junitxml={report}", f"test/{folder}", *arguments],
+                        f"--junitxml={report}", *paths, *arguments],
                        PXR_MPM=mpm, PYTHONDONTWRITEBYTECODE="1", **environment)
     if not report.exists():
         return 0, 1, text
@@ -110,7 +110,7 @@ def contract():
     """Needs npm packages. Where their registry cannot be reached, and only then, this part is skipped."""
     status, text = run(["make", "--no-print-directory", "contract"])
     if status == 0:
-        return integration("contract", "event", folder="contract")
+        return integration("contract", "event", paths=["test/contract"])
     if registry_answers():
         return 0, 1, text
     return 0, 0, f"{text}\nCONTRACT TESTS ARE SKIPPED: no npm, or its registry cannot be reached", 1
@@ -124,19 +124,24 @@ def registry_answers():
     return status == 0
 
 
+# Half of the fault tests, by the time that they take.
+FAULTS = ["test/fault"]
+MACHINES = [f"test/fault/test_{name}.py" for name in ("kills", "two_machines", "messages")]
+
 PARTS = {
     "lint": lint,
     "unit": unit,
     "play": play,
     # The longest first: three parts run at a time.
-    "fault": lambda: integration("fault", "event", folder="fault"),
+    "machines": lambda: integration("machines", "event", paths=MACHINES),
+    "fault": lambda: integration("fault", "event", [f"--ignore={path}" for path in MACHINES], FAULTS),
     "event": lambda: integration("event", "event"),
     "contract": contract,
     "worker": lambda: integration("worker", "worker", ("-m", "not once")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once")),
     "sanitized": sanitized,
-    "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), "fault"),
-    "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), "fault"),
+    "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), FAULTS),
+    "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), FAULTS),
 }
 
 
