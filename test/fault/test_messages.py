@@ -388,7 +388,9 @@ def test_sixty_rooms_through_kills_reloads_and_a_rocketchat_that_loses_replies(m
                     time.sleep(random.uniform(0, 1.5))
                     (api_call if call in by_api else Call.say)(call)
                     call.meet()
-                    time.sleep(random.uniform(0, 4))
+                    # After the end nobody has any use for these two: what is not there by then is not made any more.
+                    wait_until(lambda: site.chat.discussions(call.room) and call.personal_links(), 45 * PATIENCE, f"chat and link of {call.title}")
+                    time.sleep(random.uniform(0, 3))
                     call.part()
                 everywhere(calls, live, workers=12)
             calls.wait_for_ends(60 * PATIENCE)
