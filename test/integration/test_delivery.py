@@ -14,7 +14,7 @@ from waiting import stays, wait_until
 
 # An edit may have to wait for its ten seconds.
 AFTER_EDIT = 15 * PATIENCE
-KILLED = r"exit signal Killed \(9\)|AH10392: children are killed successively"
+KILLED = r"exit signal Killed \(9\)|AH1039[23]: children are killed successively"
 REPAIRED = r"a process died while it changed the working set"
 # What the error log may say of a Rocket.Chat that fails on purpose: one line when it begins, one when it is over.
 TROUBLE = r"Rocket\.Chat"
