@@ -430,14 +430,14 @@ def test_a_program_that_dies_is_started_again(make_httpd):
         return [int(pid) for pid in path.read_text().split()] if path.exists() else []
 
     node.started()
-    wait_until(lambda: len(lines(httpd, "logs/piped.json")) == 1, 5)
+    wait_until(lambda: len(lines(httpd, "logs/piped.json")) == 1, 15)
     [first] = pids()
     os.kill(first, signal.SIGKILL)
     for _ in range(5):
         node.updated()      # waits in the pipe
     wait_until(lambda: len(pids()) == 2, 15, "the program's second life")
     node.updated()
-    wait_until(lambda: [line["seq"] for line in lines(httpd, "logs/piped.json")] == [1, 2, 3, 4, 5, 6, 7], 5)
+    wait_until(lambda: [line["seq"] for line in lines(httpd, "logs/piped.json")] == [1, 2, 3, 4, 5, 6, 7], 15)
     assert lost(httpd) == 0
 
 
