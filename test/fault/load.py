@@ -211,8 +211,13 @@ class Load:
 
     # Afterwards
 
-    def differences(self, server, settled=None):
-        """In which respects the server does not know what was acknowledged (until `settled`), as sentences."""
+    def _is_deleted(self, meeting_id, settled):
+        when = self.deleted.get(meeting_id)
+        return when is not None and (settled is None or when <= settled)
+
+    def differences(self, server, settled=None, ended=True):
+        """In which respects the server does not know what was acknowledged (until `settled`), as sentences.
+        ended: what was deleted has ended; else it need only be closed."""
         api, node, found = Api(server), Node(next(ADDRESSES), server), []
         for meeting_id, (acked, meeting) in list(self.known.items()):
             read = api.call("GET", f"/meetings/{meeting_id}")
@@ -222,11 +227,12 @@ class Load:
             read = read.json()
             found += [f"{name} of {meeting_id} was {meeting[name]!r} and is {read[name]!r}"
                       for name in LASTING if read[name] != meeting[name]]
-            if meeting_id in self.deleted:
-                when = self.deleted[meeting_id]
-                if when and (settled is None or when <= settled) and read["state"] != "ended":
-                    found.append(f"{meeting_id} was deleted and is {read['state']}")
-            elif meeting_id in self.answers and node.policy(meeting_id).body != self.answers[meeting_id]:
+            if self._is_deleted(meeting_id, settled):
+                if not read["closed"]:
+                    found.append(f"{meeting_id} was deleted and is not closed")
+                elif ended and read["state"] != "ended":
+                    found.append(f"{meeting_id} was deleted and is closed, but {read['state']}")
+            elif meeting_id not in self.deleted and meeting_id in self.answers and node.policy(meeting_id).body != self.answers[meeting_id]:
                 found.append(f"the policy answer of {meeting_id} has changed")
             found += self._roster(meeting_id, read, settled)
         if self.never:
@@ -243,17 +249,23 @@ class Load:
                 found.append(f"{name} {'is missing in' if change.present else 'has left, and is in'} {meeting_id}")
         return found
 
-    def check(self, *servers, settled=None, refused=(), within=0.0):
+    def check(self, *servers, settled=None, refused=(), within=0.0, ends_within=0.0):
         """Every server knows everything that was acknowledged (until `settled`), at the latest after `within` seconds.
-        refused: what may have been answered with 503 meanwhile, of policy, event, creation."""
+        refused: what may have been answered with 503 meanwhile, of policy, event, creation.
+        ends_within: so long may what was deleted be only closed, because a machine that has gone is waited for."""
         assert not self.failures, self.failures[:5]
         assert self.asked and self.told and self.known, (self.asked, self.told, len(self.known))
         assert not set(self.refused) - set(refused), self.refused
-        deadline = time.monotonic() + within * PATIENCE
+        began = time.monotonic()
         for server in servers or self.servers:
-            while (found := self.differences(server, settled)) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            assert not found, f"{len(found)} differences, e.g. {found[:5]}; refused {self.refused}, torn {self.torn}"
+            if ends_within:
+                self._agree(server, settled, began + within * PATIENCE, ended=False)
+            self._agree(server, settled, began + max(within * PATIENCE, ends_within), ended=True)
+
+    def _agree(self, server, settled, deadline, ended):
+        while (found := self.differences(server, settled, ended)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not found, f"{len(found)} differences, e.g. {found[:5]}; refused {self.refused}, torn {self.torn}"
 
     def present(self):
         """Everybody who is in, by meeting."""

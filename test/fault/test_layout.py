@@ -20,6 +20,8 @@ from workspace import workspace
 from httpd import MODULE, REPOSITORY
 
 QUIET = workspace(grace="60s 60s")
+# An old memory that has gone is like a machine that does not speak: for so long nothing ends without it.
+SILENCE = 20.0
 LAYOUT = re.compile(r"^(#define PXR_LAYOUT) (\d+)$", re.M)
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("PXR_PRELOAD")), reason="the second module is built without sanitizers")
@@ -98,11 +100,23 @@ def test_an_upgrade_under_load_loses_nothing(make_server, database, newer_module
             exchange(httpd, module)
         load.grows(10)
     # The new memory is being filled for a moment.
-    load.check(refused=("event", "creation", "policy"))
+    load.check(refused=("event", "creation", "policy"), ends_within=SILENCE + 10 * PATIENCE)
     wait_until_written(httpd)
     power_cut(httpd)
     start_from_database(httpd)
     load.check(refused=("event", "creation", "policy"))
+
+
+def test_what_is_deleted_after_an_upgrade_is_closed_at_once_and_ends_when_the_old_memory_counts_as_gone(make_server, database, newer_module):
+    httpd = make_server(database, QUIET)
+    httpd.expect(REPLACED)
+    api, node = Api(httpd), Node(next(ADDRESSES), httpd)
+    doomed = api.create()
+    exchange(httpd, newer_module)
+    api.delete(doomed["id"])
+    assert api.read(doomed["id"])["closed"]
+    assert node.policy(doomed["id"]).json()["action"] == "reject"
+    wait_until(lambda: api.read(doomed["id"])["state"] == "ended", SILENCE + 10 * PATIENCE, "the end")
 
 
 def test_an_upgrade_between_stop_and_start_loses_nothing(make_server, database, newer_module):
