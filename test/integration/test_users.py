@@ -11,6 +11,7 @@ import pytest
 
 from meetings import Api
 from pexip import Node, sip, two_legs
+from httpd import PATIENCE
 from waiting import wait_until
 from workspace import PREFIX, workspace
 
@@ -55,7 +56,8 @@ def whole_life(httpd):
 def test_a_whole_life_of_a_meeting(make_httpd, options, user):
     httpd = make_httpd(workspace(grace="300ms 900ms"), **options)
     wanted = pwd.getpwnam(user).pw_uid
-    assert {uid_of(pid) for pid in httpd.children()} == {wanted}
+    # One that has just been forked is still its parent's.
+    wait_until(lambda: {uid_of(pid) for pid in httpd.children()} == {wanted}, 5 * PATIENCE, "children of the right user")
     whole_life(httpd)
 
 
