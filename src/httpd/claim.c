@@ -156,12 +156,16 @@ pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_
     return status;
 }
 
-static int handle(request_rec *r, const endpoint_t *endpoint)
+int pxr_handle(request_rec *r)
 {
+    const endpoint_t *endpoint = endpoint_named(r->handler);
     const pxr_server_conf_t *conf =
         ap_get_module_config(r->server->module_config, &pexip_rc_module);
     pxr_call_t call;
 
+    if (endpoint == NULL) {
+        return DECLINED;
+    }
     if (endpoint->protected && !is_protected(r)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "%s answers nobody here, because nobody has to prove who he is: add AuthType "
@@ -189,18 +193,4 @@ static int handle(request_rec *r, const endpoint_t *endpoint)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return endpoint->handle(r, &call);
-}
-
-int pxr_handle(request_rec *r)
-{
-    const endpoint_t *endpoint = endpoint_named(r->handler);
-    int result;
-
-    if (endpoint == NULL) {
-        return DECLINED;
-    }
-    pxr_request_begins();
-    result = handle(r, endpoint);
-    pxr_request_ends();
-    return result;
 }

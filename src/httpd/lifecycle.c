@@ -2,7 +2,6 @@
 
 #include <ap_mpm.h>
 #include <apr_strings.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,10 +18,6 @@ typedef struct {
 } retained_t;
 
 #define STATE_DIR "/var/lib/pexip-rc"
-
-/* How long a stop waits for requests that are being handled. */
-#define STOP_WAIT PXR_SECOND
-#define STOP_STEP (PXR_SECOND / 500)
 
 static pxr_store_t store;
 static bool store_is_open;
@@ -240,52 +235,8 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     return ready || pxr_is_reload() ? OK : !OK;
 }
 
-/* Requests of this process that are being handled. */
-static int requests;
-
-void pxr_request_begins(void)
-{
-    __atomic_add_fetch(&requests, 1, __ATOMIC_ACQ_REL);
-}
-
-void pxr_request_ends(void)
-{
-    __atomic_sub_fetch(&requests, 1, __ATOMIC_ACQ_REL);
-}
-
-/* httpd takes memory and modules away under the threads that still work when it is stopped. Nothing
- * of ours waits any more, so they are done in a moment. Where the process has one thread only, the
- * request it is in does not go on before this returns. */
-static void await_requests(void)
-{
-    int threaded = 0;
-
-    if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) != APR_SUCCESS ||
-        threaded == AP_MPMQ_NOT_SUPPORTED) {
-        return;
-    }
-    for (int64_t waited = 0; waited < STOP_WAIT && __atomic_load_n(&requests, __ATOMIC_ACQUIRE) > 0;
-         waited += STOP_STEP) {
-        apr_sleep(STOP_STEP);
-    }
-}
-
-/* Threads may still be in the module when the process exits, so its code stays where it is. A
- * process that serves alone (-X) reads configurations too, and then needs the module afresh. */
-static void stay_loaded(server_rec *s)
-{
-    Dl_info info;
-
-    if (!ap_exists_config_define("ONE_PROCESS") &&
-        (dladdr(&pexip_rc_module, &info) == 0 ||
-         dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) == NULL)) {
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s, "the module cannot be kept loaded");
-    }
-}
-
 void pxr_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    stay_loaded(s);
     pxr_json_init();
     pxr_event_log_child_init();
     pxr_outside_child_init();
@@ -304,6 +255,5 @@ void pxr_child_stopping(apr_pool_t *pchild, int graceful)
         /* Who waits, for the database or for others, would hold up the stop of the whole server. */
         pxr_store_stop_waiting(&store);
         pxr_rest_child_exit();
-        await_requests();
     }
 }

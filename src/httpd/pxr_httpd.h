@@ -239,9 +239,6 @@ bool pxr_state_dir_is_needed(const pxr_db_settings_t *settings);
 /* The working set, NULL where no workspace is configured. */
 const pxr_store_t *pxr_store(void);
 pxr_time_t pxr_started_at(void);
-/* Around each request that is ours: a process that is told to stop waits a moment for them. */
-void pxr_request_begins(void);
-void pxr_request_ends(void);
 /* Whether a configuration is read while httpd runs: a failure would end it. Any process. */
 int pxr_is_reload(void);
 
