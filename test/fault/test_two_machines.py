@@ -374,7 +374,7 @@ def test_a_balanced_load_is_the_same_on_both(two_machines, postgresql, meanwhile
         if meanwhile == "restart of one":
             here.graceful()
             load.grows(10)
-            there.stop()
+            there.stop("graceful-stop")
             load.grows(10)
             there.start()
         elif meanwhile == "children killed":

@@ -312,15 +312,17 @@ CustomLog logs/access.log plain
         wait_until(lambda: set(self.children()) - old, 10 * PATIENCE, "a child of the new generation")
         self._note_segments()
 
-    def stop(self):
-        """A clean stop: no process of this server may be left afterwards. Its shared memory stays for the next start."""
+    def stop(self, how="stop"):
+        """A clean stop: no process of this server may be left afterwards. Its shared memory stays for the next start.
+        Under load it must be a graceful-stop, as Debian's service does it: where httpd closes connections under its
+        threads, event and worker sometimes reach for a socket that is gone, and die of it."""
         if self.pid() not in self.processes():
             self.kill9_all()    # children without their parent, or nothing at all: no stop can be clean here
             return
         self._note_segments()
-        code, output = self.control("-k", "stop")
+        code, output = self.control("-k", how)
         if code != 0:
-            self.problems.append(f"stop failed: {output}")
+            self.problems.append(f"{how} failed: {output}")
         try:
             wait_until(lambda: not self.processes(), 15 * PATIENCE, "the end of all processes")
         except AssertionError as late:
