@@ -226,6 +226,12 @@ class Call:
         self.node.conference_ended(self.meeting["id"])
         return self
 
+    def knowledge(self):
+        """What the machine that is asked knows of the meeting and of what its room was told."""
+        listed = self.api.call("GET", "/deliveries?state=waiting,posted,fixed,done,failed,dropped").json()["deliveries"]
+        meeting = self.api.call("GET", f"/meetings/{self.meeting['id']}").text
+        return f"{meeting} {[line for line in listed if line['meeting'] == self.meeting['id']]}"
+
     def messages(self):
         """What is ours in the room, replies in threads included."""
         return [message for message in self.room.by(self.site.chat.bot) if message not in self.refusals]
@@ -304,8 +310,27 @@ class Calls(list):
         return self
 
     def wait_for_ends(self, timeout=45 * PATIENCE):
-        wait_until(lambda: all(call.is_told_of_end() for call in self), timeout, "the end in each room")
+        try:
+            wait_until(lambda: all(call.is_told_of_end() for call in self), timeout, "the end in each room")
+        except AssertionError as late:
+            raise AssertionError("\n".join([str(late), *self.why_not_ended()])) from None
         return self
+
+    def why_not_ended(self):
+        """Whether the meeting goes on, or has ended and the room was not told: what each machine says of it."""
+        found = []
+        for call in self:
+            if call.is_told_of_end():
+                continue
+            found.append(f"{call.title}: {[message.texts for message in call.messages()]}")
+            for machine in self.site.httpd.machines:
+                with self.site.only(machine):
+                    found.append(f"  port {machine.port}: {call.knowledge()}")
+                found += [f"    {line}" for line in machine.error_log().splitlines() if f"of node {call.node.address}," in line]
+        for machine in self.site.httpd.machines:
+            with self.site.only(machine):
+                found.append(f"port {machine.port}: {self.site.status().text}")
+        return found
 
     def check(self, discussion=False, settle=1.0):
         """Everything is right at once, and stays so for a moment."""
