@@ -386,9 +386,6 @@ static void after_look_discussion(news_t *n)
 /* The companion app is no REST API: its answer is its status. */
 static void after_callback(news_t *n, const pxr_rest_result_t *result)
 {
-    char id[PXR_MEETING_ID_MAX + 1];
-    pxr_view_t view;
-    size_t calls = 1;
     /* Rocket.Chat's own 404, where the app is disabled, is no JSON. */
     bool unknown =
         result->status == HTTP_NOT_FOUND && strcmp(result->content_type, "application/json") == 0;
@@ -408,20 +405,10 @@ static void after_callback(news_t *n, const pxr_rest_result_t *result)
                                                                       : PXR_REASON_BUSY);
         return;
     }
-    if (pxr_store_read(pxr_store(), n->site->workspace->number, n->job->who.ref, &view) == PXR_OK) {
-        for (const char *at = view.calls; *at != '\0'; at += strspn(at, " ")) {
-            size_t len = strcspn(at, " ");
-            pxr_text_copy(id, sizeof(id), at, len);
-            calls++;
-            at += len;
-        }
-    }
-    pxr_view_release(&view);
+    /* The next look finds the next call, or that there is none. */
+    n->job->calls_told++;
     n->job->failures[PXR_TASK_CALLBACK] = 0;
     n->job->next_at[PXR_TASK_CALLBACK] = 0;
-    if (++n->job->calls_told >= calls) {
-        done(n);
-    }
 }
 
 static void after_invite(news_t *n)

@@ -173,6 +173,35 @@ static plan_t plan_discussion(pxr_case_t *c)
                                                        : PXR_STEP_DISCUSSION);
 }
 
+/* The id of a call that the app knows: the meeting's own first, then the further ones. */
+static bool nth_call(const pxr_view_t *view, size_t n, char out[PXR_MEETING_ID_MAX + 1])
+{
+    const char *at = view->calls;
+
+    if (n == 0) {
+        memcpy(out, view->id, sizeof(view->id));
+        return true;
+    }
+    for (size_t i = 1; *at != '\0'; i++) {
+        size_t len = strcspn(at, " ");
+        if (i == n) {
+            pxr_text_copy(out, PXR_MEETING_ID_MAX + 1, at, len);
+            return true;
+        }
+        at += len;
+        at += strspn(at, " ");
+    }
+    return false;
+}
+
+static plan_t plan_callback(pxr_case_t *c)
+{
+    char id[PXR_MEETING_ID_MAX + 1];
+
+    return at_once(nth_call(&c->view, c->job->calls_told, id) ? PXR_STEP_CALLBACK
+                                                              : PXR_STEP_SETTLE);
+}
+
 static plan_t plan_for(pxr_case_t *c, pxr_task_kind_t kind, uint64_t wanted)
 {
     switch (kind) {
@@ -183,7 +212,7 @@ static plan_t plan_for(pxr_case_t *c, pxr_task_kind_t kind, uint64_t wanted)
     case PXR_TASK_DISCUSSION:
         return plan_discussion(c);
     default:
-        return at_once(PXR_STEP_CALLBACK);
+        return plan_callback(c);
     }
 }
 
@@ -277,27 +306,6 @@ static char *write_discussion(const pxr_case_t *c)
     pxr_discussion_put_name(&buf, c->site->workspace->discussion_name, detail(c, PXR_TITLE),
                             c->view.life.created_at);
     return pxr_rc_write_discuss(c->job->parent, buf.data, &creator, creator[0] != '\0' ? 1 : 0);
-}
-
-/* The id of a call that the app knows: the meeting's own first, then the further ones. */
-static bool nth_call(const pxr_view_t *view, size_t n, char out[PXR_MEETING_ID_MAX + 1])
-{
-    const char *at = view->calls;
-
-    if (n == 0) {
-        memcpy(out, view->id, sizeof(view->id));
-        return true;
-    }
-    for (size_t i = 1; *at != '\0'; i++) {
-        size_t len = strcspn(at, " ");
-        if (i == n) {
-            pxr_text_copy(out, PXR_MEETING_ID_MAX + 1, at, len);
-            return true;
-        }
-        at += len;
-        at += strspn(at, " ");
-    }
-    return false;
 }
 
 static void put_path(const pxr_case_t *c, pxr_errand_t *errand, pxr_buf_t *path)
