@@ -124,8 +124,12 @@ class PostgreSQL:
 
     def freeze(self):
         """Stops all its processes: connections stay, nobody answers."""
-        for pid in self.processes():
-            self._signal(pid, signal.SIGSTOP)
+        stopped = set()
+        # One may be born while the others are stopped.
+        while new := set(self.processes()) - stopped:
+            for pid in new:
+                self._signal(pid, signal.SIGSTOP)
+            stopped |= new
 
     def thaw(self):
         for pid in reversed(self.processes()):
