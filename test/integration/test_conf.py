@@ -13,6 +13,8 @@ from rocketchat import is_upstream
 from waiting import wait_until
 from workspace import ADMIN, NODES, PASSWORD_FILE, SECRET_FILE, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 CONF = Path(__file__).resolve().parents[2] / "conf"
 REFERENCE = (CONF / "pexip_rc.conf").read_text()
 REQUIRED = "PexipRCSiteURL https://chat.example.com\nPexipRCBaseURL https://meet.example.com\n"

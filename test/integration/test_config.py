@@ -13,6 +13,8 @@ from meetings import Api
 from waiting import wait_until
 from workspace import ADMIN, SECRET_FILE, guarded, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 REQUIRED = "PexipRCBaseURL https://meet.example.com\nPexipRCSiteURL https://chat.example.com\n"
 FILES = {
     "good": "482913\n607254\n", "same": "482913\n482913\n", "lengths": "482913\n6072541\n", "letters": "48291x\n607254\n", "short": "482\n607\n",
