@@ -23,7 +23,8 @@
 
 /* The random part of a join link: 26 characters of 62, 154 bits. */
 #define PXR_JOIN_KEY_LEN 26
-#define PXR_KEY_MAX 64
+/* Of what a database may bring, too. */
+#define PXR_KEY_MAX 31
 
 /* Everything that can lead to a meeting in the index: ids, numbers, join keys. */
 #define PXR_ALIAS_MAX 64
