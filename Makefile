@@ -10,7 +10,8 @@ ARGS    ?=
 # What is built from, and what it is tested with besides, by the names of Debian's packages.
 BUILD_PACKAGES = gcc libc6-dev apache2-dev libjansson-dev libcurl4-openssl-dev \
                  libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql
-TEST_PACKAGES  = apache2-bin libcmocka-dev postgresql openssl python3 python3-pytest python3-psycopg2
+TEST_PACKAGES  = apache2-bin libcmocka-dev postgresql openssl python3 python3-pytest python3-psycopg2 \
+                 python3-jinja2
 
 BUILD = build
 SO    = $(BUILD)/mod_pexip_rc.so
