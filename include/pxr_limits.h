@@ -145,7 +145,7 @@
 /* Who asks for a chat that is being made waits so long; one that Rocket.Chat has refused is not
  * wanted again before. */
 #define PXR_CHAT_WAIT (4 * PXR_SECOND)
-#define PXR_CHAT_RETRY (60 * PXR_SECOND)
+#define PXR_CHAT_RETRY (300 * PXR_SECOND)
 
 /* Rocket.Chat. */
 #define PXR_USER_ID_MAX 64

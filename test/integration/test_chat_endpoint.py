@@ -3,20 +3,16 @@
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote
 
 import pytest
 from chat import AFTER_RETRY, SOON, blameless, make_sites, sites  # noqa: F401
-from fixtures import ADDRESSES
+from foreign import PLACE, ROOM, SCHEDULED, Conference, ask, furnish, made_for, url_of
 from httpd import PATIENCE
-from pexip import Leg, Node, one_leg, streaming
+from pexip import Leg, one_leg
 from waiting import stays, wait_until
-from workspace import BASE, PREFIX
+from workspace import ADMIN, BASE, PREFIX
 
-ROOM = "Scheduled0Room1Id"
-PLACE = f'<Location "{PREFIX}/chat">\nSetHandler pexip-rc-chat\nRequire all granted\n</Location>\n'
 ON = f"PexipRCPersistentChat On\nPexipRCNumericAlias 77 6\nPexipRCSIPDomain meet.example.com\n{PLACE}"
-SCHEDULED = f"{ON}PexipRCScheduledRoom {ROOM}\n"
 TROUBLE = r"Rocket\.Chat|discussion"
 NOTHING = (404, b"{}")
 
@@ -35,44 +31,8 @@ def site(all_sites):
     return all_sites["usual"]
 
 
-def furnish(site):
-    site.scheduled = site.chat.add_room("scheduled", "p", [site.nina, site.chat.bot], room_id=ROOM)
-
-
-def ask(site, alias, **headers):
-    return site.request("GET", f"{PREFIX}/chat?alias={quote(alias, safe='')}", headers={name.replace("_", "-"): value for name, value in headers.items()})
-
-
 def said(answer):
     return answer.status, answer.body
-
-
-def url_of(site, discussion):
-    return f"{site.url}/group/{discussion.name}?layout=embedded"
-
-
-def made_for(site, alias):
-    return [each for each in site.chat.discussions(site.scheduled) if alias in each.shown]
-
-
-class Conference:
-    """One that Outlook made: it lives in Infinity, and its policy requests never come to us."""
-    number = 0
-
-    def __init__(self, site, alias=None, node=None):
-        Conference.number += 1
-        self.alias = alias or f"70{time.time_ns() % 10**9}{Conference.number:03}"
-        self.name = f"Review {Conference.number} (Nina Example)"
-        self.node = node or Node(next(ADDRESSES), site.httpd, port=site.port)
-        self.node.started()
-
-    def enter(self, alias=None, **fields):
-        leg = Leg(self.node, self.name, "Anna", destination_alias=alias or self.alias, **{"service_tag": "", **fields})
-        leg.connected()
-        return leg
-
-    def end(self):
-        self.node.conference_ended(self.name, tag="")
 
 
 # Our own meetings
@@ -297,8 +257,8 @@ def test_nothing_of_it_is_a_meeting(site):
     assert site.api.list(room=ROOM)["meetings"] == [] and all(each["room"]["id"] != ROOM for each in site.api.list()["meetings"])
     policy = conference.node.policy(conference.alias)
     assert policy.status == 404
-    failed = site.request("GET", f"{PREFIX}/api/v1/deliveries?state=done", auth=("admin", "stand-in-secret-of-the-admin")).json()
-    record = [each["meeting"] for each in failed["deliveries"] if each["meeting"].startswith("chat-")][-1]
+    done = site.request("GET", f"{PREFIX}/api/v1/deliveries?state=done", auth=ADMIN).json()["deliveries"]
+    record = next(each["meeting"] for each in done if each["meeting"].startswith("chat-"))
     assert said(conference.node.policy(record)) == said(policy)
     assert said(ask(site, record)) == NOTHING
 
@@ -392,4 +352,21 @@ def test_it_is_kept_over_kills_and_restarts(make_sites):
     site.httpd.stop()
     site.httpd.start()
     assert ask(site, conference.alias).body == found.body
+    assert len(made_for(site, conference.alias)) == 1
+
+
+@pytest.mark.once
+def test_who_dies_while_it_is_made_makes_no_second_one(make_sites):
+    site = make_sites({"dying": {"extra": SCHEDULED}})["dying"]
+    furnish(site)
+    site.httpd.expect(TROUBLE, "Unclean shutdown")
+    fault = site.chat.fault("rooms.createDiscussion", "hang", times=1, stored=True)
+    conference = Conference(site)
+    conference.enter()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask, site, conference.alias)
+        wait_until(lambda: fault.hits, SOON, "the request for the discussion")
+        site.httpd.kill9_all()
+    site.httpd.start()
+    assert wait_until(lambda: ask(site, conference.alias).status == 200, AFTER_RETRY, "the chat")
     assert len(made_for(site, conference.alias)) == 1
