@@ -17,10 +17,10 @@
 pxr_status_t pxr_store_foreign_note(const pxr_store_t *store, uint32_t workspace,
                                     const pxr_event_t *event, int64_t now);
 
+/* Where an alias leads to. */
 typedef struct {
-    uint64_t conference; /* pxr_event_t, conference_hash */
-    char
-        alias[PXR_FOREIGN_ALIAS_MAX + 1]; /* as it was dialled: user, or user@domain; no capitals */
+    uint64_t conference;                   /* conference_hash of its events */
+    char alias[PXR_FOREIGN_ALIAS_MAX + 1]; /* that was dialled: user or user@domain, lower case */
 } pxr_foreign_t;
 
 /* The conference that this alias leads to. A domain that is an address says nothing; where nobody

@@ -133,7 +133,7 @@
 #define PXR_TOKEN_MAX 255
 
 /* Conferences that are none of our meetings, where they may have a chat: so many ways into them are
- * remembered at a time, each by what was dialled, which is longer nowhere where people dial it. */
+ * remembered at a time. Longer aliases have none. */
 #define PXR_FOREIGN_PLACES 2048
 #define PXR_FOREIGN_ALIAS_MAX 119
 /* For so long after the last word about anybody in one: who asks for its chat has just come, and

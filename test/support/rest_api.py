@@ -240,7 +240,7 @@ class RestApi:
         room = self.rooms.get(asked["roomId"])
         if not room or not self.may_read(user, room):
             raise Refused(400, "Not allowed", "error-not-allowed")
-        found = sorted((each.as_json() for each in self.discussions(room)), key=lambda each: each["ts"], reverse=True)
+        found = [each.as_json() for each in reversed(self.discussions(room))]
         offset, count = int(asked.get("offset", 0)), min(int(asked.get("count", 50)), 100)
         page = found[offset:offset + count]
         return {"discussions": page, "count": len(page), "offset": offset, "total": len(found)}
