@@ -103,6 +103,8 @@ GOOD = {
     "PexipRCAppCallback": ["https://x.example.com/ended conf/token"],
     "PexipRCPersistentChat": ["Off"],
     "PexipRCDiscussionName": ['"Conference Call Chat History - %Y-%m-%d %H:%M"', "x", '"%t %Y"', '"100 %%"'],
+    # Without credentials it is worth a warning.
+    "PexipRCScheduledRoom": [f"{room}\nPexipRCRestCredentialsFile conf/secret" for room in ("GENERAL", "6Q2pVrs8HzBc4mTnX", "a-b_c.d", "x" * 64)],
 }
 
 GOOD_GLOBAL = {
@@ -147,6 +149,7 @@ BAD = [
     *[("PexipRCPolicyFallback", value, "https://") for value in ("x.example.com", "http://x.example.com", "https://x.example.com/?a=b conf/secret")],
     *[("PexipRCAppCallback", value, "") for value in ("https://x.example.com/ended", "x.example.com/ended conf/token")],
     *[("PexipRCDiscussionName", value, "") for value in ("%q", "%", "%t%t x", "%t", "x" * 201)],
+    *[("PexipRCScheduledRoom", value, "id of a room") for value in ("#general", "general room", "größe", "x" * 65, "a/b", "a?b")],
     *[("PexipRCRestCredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret")],
     *[("PexipRCWebhookTokenFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/twolines", "conf/long511", "conf/nul")],
     *[("PexipRCAPICredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret", "conf/nouser")],
@@ -154,7 +157,7 @@ BAD = [
 
 BAD_GLOBAL = [(name, value) for name in ("PexipRCMaxMeetings", "PexipRCMaxParticipants") for value in ("0", "-1", "many", "1.5", "10x", "99999999999999999999")]
 
-LATER = ["PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d"]
+LATER = ["PexipRCMediaLocation x", "PexipRCHistoryKeep 90d"]
 
 
 def short(value):
@@ -252,6 +255,11 @@ def test_a_rooms_name_needs_one_meeting_for_each_room(tester):
 def test_a_chat_without_credentials_is_worth_a_warning(tester):
     good, output = tester(workspace() + "PexipRCPersistentChat On")
     assert good and "PexipRCPersistentChat" in output and "PexipRCRestCredentialsFile" in output
+
+
+def test_a_room_of_chats_without_credentials_is_worth_a_warning(tester):
+    good, output = tester(workspace() + "PexipRCScheduledRoom GENERAL")
+    assert good and "PexipRCScheduledRoom" in output and "PexipRCRestCredentialsFile" in output
 
 
 @pytest.mark.parametrize("file", ["missing", "empty", "twolines"])
