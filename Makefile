@@ -43,7 +43,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all deps build-deps run test install clean format unit sanitized app contract node
+.PHONY: all deps build-deps run test install clean format unit sanitized app plugin contract node
 
 all: $(SO)
 
@@ -143,6 +143,33 @@ $(APP_ZIP): $(APP_SOURCES) $(NPM_HOME)/app/installed
 
 app: node
 	@$(MAKE) --no-print-directory $(APP_ZIP)
+
+# The plugin for Pexip's web app, as a branding package. RC, ENDPOINT and PEXIP_CHAT are explained in its README.
+PLUGIN          = src/webapp3-plugin
+PLUGIN_BUILD    = $(BUILD)/webapp3-plugin
+PLUGIN_ZIP      = $(PLUGIN_BUILD)/rc-chat_$(shell sed -n 's/.*"version": "\(.*\)".*/\1/p' $(PLUGIN)/package.json).zip
+PLUGIN_SCRIPT   = $(PLUGIN_BUILD)/script/index.js
+PLUGIN_PACKAGES = $(NPM_HOME)/plugin/node_modules
+
+$(NPM_HOME)/plugin/installed: $(PLUGIN)/package.json | $(NPM_HOME)/npm/installed
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
+# A plain script: it needs no right MIME type, and runs in whatever frame it is put into.
+$(PLUGIN_SCRIPT): $(wildcard $(PLUGIN)/*.ts) $(NPM_HOME)/plugin/installed $(NPM_HOME)/esbuild/installed
+	NODE_PATH="$(abspath $(PLUGIN_PACKAGES))" $(NPM_HOME)/esbuild/node_modules/.bin/esbuild $(PLUGIN)/main.ts \
+	    --bundle --minify --format=iife --target=es2020 --charset=utf8 --log-level=warning --outfile=$@
+
+# Always packed again, because nobody knows which variables the last package was made with.
+plugin: export RC := $(RC)
+plugin: export ENDPOINT := $(ENDPOINT)
+plugin: export PEXIP_CHAT := $(PEXIP_CHAT)
+plugin: node
+	@$(MAKE) --no-print-directory $(PLUGIN_SCRIPT)
+	@$(PYTHON) $(PLUGIN)/package.py $(PLUGIN_SCRIPT) $(PLUGIN_PACKAGES) $(PLUGIN_BUILD) $(PLUGIN_ZIP)
 
 # What the newest Apps-Engine says about itself; its definitions are all that it still publishes.
 $(NPM_HOME)/newest/installed: test/contract/app/package.json | $(NPM_HOME)/npm/installed
