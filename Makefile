@@ -43,7 +43,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all deps build-deps run test install clean format unit sanitized app plugin contract node
+.PHONY: all deps build-deps run test install clean format unit sanitized app plugin contract browser node
 
 all: $(SO)
 
@@ -194,6 +194,16 @@ $(NPM_HOME)/parser/bundled: test/contract/parser/package.json $(NPM_HOME)/esbuil
 contract: node
 	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed \
 	    $(NPM_HOME)/parser/bundled
+
+# What drives the browser of test/browser, which is Debian's; this release still runs on Debian's node.
+$(NPM_HOME)/browser/installed: | $(NPM_HOME)/npm/installed
+	@mkdir -p $(@D)
+	cd $(@D) && echo '{"private": true}' >package.json && $(NPM) playwright-core@1.60.0
+	@touch $@
+
+browser: node
+	@$(if $(shell command -v chromium),:,sh test/support/deps.sh chromium)
+	@$(MAKE) --no-print-directory $(NPM_HOME)/browser/installed
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)
