@@ -191,9 +191,23 @@ $(NPM_HOME)/parser/bundled: test/contract/parser/package.json $(NPM_HOME)/esbuil
 	    $$(cd node_modules && for name in parser-*; do echo "$$name=$$name"; done)
 	@touch $@
 
+# Pexip's own library for plugins, in the versions that web apps differ by.
+$(NPM_HOME)/plugin-api/bundled: test/contract/plugin/package.json test/contract/plugin/vendor.mjs \
+                                $(NPM_HOME)/esbuild/installed
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	for version in 19 21 22; do \
+	    NODE_PATH="$(abspath $(@D))/node_modules" $(NPM_HOME)/esbuild/node_modules/.bin/esbuild \
+	        test/contract/plugin/vendor.mjs --bundle --format=iife --log-level=error \
+	        --alias:@pexip/plugin-api=plugin-api-$$version --outfile=$(@D)/vendor-$$version.js || exit; \
+	done
+	@touch $@
+
 contract: node
 	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed \
-	    $(NPM_HOME)/parser/bundled
+	    $(NPM_HOME)/parser/bundled $(PLUGIN_SCRIPT) $(NPM_HOME)/plugin-api/bundled
 
 # What drives the browser of test/browser, which is Debian's; this release still runs on Debian's node.
 $(NPM_HOME)/browser/installed: | $(NPM_HOME)/npm/installed
@@ -203,7 +217,7 @@ $(NPM_HOME)/browser/installed: | $(NPM_HOME)/npm/installed
 
 browser: node
 	@$(if $(shell command -v chromium),:,sh test/support/deps.sh chromium)
-	@$(MAKE) --no-print-directory $(NPM_HOME)/browser/installed
+	@$(MAKE) --no-print-directory $(NPM_HOME)/browser/installed $(PLUGIN_SCRIPT)
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)

@@ -16,14 +16,18 @@ export function reasonOf(error: unknown): string {
     return String(message ?? reason ?? error);
 }
 
+type Logger = Parameters<typeof setLogger>[0];
+
 /* The library writes every message into the console, and addresses of rooms with them. */
 export function quieten(): void {
     const nothing = (): void => undefined;
-    setLogger({
+    // Which members there must be differs between versions of the library.
+    const logger: Logger & { addRedactPattern(): void } = {
         trace: nothing, debug: nothing, info: nothing, silent: nothing, addRedactPattern: nothing,
         warn: (_meta, message) => warn(message),
         error: (_meta, message) => complain(message),
         fatal: (_meta, message) => complain(message),
         redact: (text) => text,
-    });
+    };
+    setLogger(logger);
 }

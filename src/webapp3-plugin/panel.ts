@@ -43,7 +43,7 @@ export class Panel {
                 return removeElement(widget);
             }
             this.widget = widget;
-            widget.onToggle.add(({ isVisible, isRequest }) => !isRequest && this.setShown(isVisible));
+            widget.onToggle.add(({ isVisible }) => this.setShown(isVisible));
         } catch (error) {
             warn('the web app has no place for a widget:', reasonOf(error));
         }
