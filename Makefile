@@ -163,10 +163,8 @@ $(PLUGIN_SCRIPT): $(wildcard $(PLUGIN)/*.ts) $(NPM_HOME)/plugin/installed $(NPM_
 	NODE_PATH="$(abspath $(PLUGIN_PACKAGES))" $(NPM_HOME)/esbuild/node_modules/.bin/esbuild $(PLUGIN)/main.ts \
 	    --bundle --minify --format=iife --target=es2020 --charset=utf8 --log-level=warning --outfile=$@
 
-# Always packed again, because nobody knows which variables the last package was made with.
-plugin: export RC := $(RC)
-plugin: export ENDPOINT := $(ENDPOINT)
-plugin: export PEXIP_CHAT := $(PEXIP_CHAT)
+# Always packed again, because nobody knows which variables the last package was made with. make itself puts them into
+# the environment.
 plugin: node
 	@$(MAKE) --no-print-directory $(PLUGIN_SCRIPT)
 	@$(PYTHON) $(PLUGIN)/package.py $(PLUGIN_SCRIPT) $(PLUGIN_PACKAGES) $(PLUGIN_BUILD) $(PLUGIN_ZIP)

@@ -8,6 +8,7 @@ RC, ENDPOINT and PEXIP_CHAT of the environment say what it is for, see README.md
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import zipfile
@@ -22,22 +23,20 @@ LICENSED = ("@pexip/plugin-api", "@pexip/signal", "uuid")
 # Nothing of the kind exists: whoever forgets to edit them is told so by the plugin.
 PLACEHOLDERS = {"rcOrigin": "https://chat.invalid", "endpoint": "https://chat.invalid/pexip/chat"}
 NO_ENDPOINT = "none"
+EXAMPLE = "https://chat.example.com"
+ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(?P<port>:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+# On the host of the web app; a second slash would make it another host.
+PATH = re.compile(r"/([A-Za-z0-9._~-][A-Za-z0-9._~/-]*)?")
 # The first moment that a ZIP can express.
 TIME = (1980, 1, 1, 0, 0, 0)
 FILE_MODE = 0o100644
 
 
-def https_address(name, text):
-    """The parts of an address without anything that a browser would treat in its own way."""
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError as error:
-        sys.exit(f"{name}={text}: {error}")
-    plain = text.isascii() and text.isprintable() and not set(text) & set(" \\\"'<>{}|^`?#@")
-    if url.scheme != "https" or not url.hostname or not plain or port == 0:
-        sys.exit(f"{name}={text}: it must be like https://chat.example.com, in ASCII, without user, query and fragment")
-    return url
+def check_address(name, text):
+    """Only what every browser and server reads in the same way."""
+    found = ADDRESS.fullmatch(text)
+    if not found or not 0 < int((found["port"] or ":443")[1:]) <= 65535:
+        sys.exit(f"{name}={text}: it must be like {EXAMPLE}, in ASCII, without user, query and fragment")
 
 
 def configuration(environment):
@@ -46,16 +45,15 @@ def configuration(environment):
         if endpoint:
             sys.exit(f"ENDPOINT={endpoint} is of no use without RC, the address of Rocket.Chat")
         return PLACEHOLDERS
-    if https_address("RC", origin).path not in ("", "/"):
+    check_address("RC", origin)
+    if urlsplit(origin).path not in ("", "/"):
         sys.exit(f"RC={origin}: it must be the address of Rocket.Chat without a path")
     origin = origin.rstrip("/")
     if endpoint == NO_ENDPOINT:
         return {"rcOrigin": origin}
     endpoint = endpoint or f"{origin}/pexip/chat"
-    if endpoint.startswith("/"):        # a path on the host of the web app
-        https_address("ENDPOINT", f"https://web-app{endpoint}" if endpoint[1:2] != "/" else endpoint)
-    else:
-        https_address("ENDPOINT", endpoint)
+    if not PATH.fullmatch(endpoint):
+        check_address("ENDPOINT", endpoint)
     return {"rcOrigin": origin, "endpoint": endpoint}
 
 
