@@ -25,8 +25,8 @@ interface OldChannel {
 
 export interface Host {
     plugin: Plugin;
-    /* What a web app of the old kind shows when toggleFrame is called; undefined: nothing. */
-    setFrame(element: HTMLIFrameElement | undefined): void;
+    /* What a web app of the old kind shows, or hides again, when toggleFrame is called. */
+    setFrame(element: HTMLIFrameElement): void;
     toggleFrame(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export async function register(): Promise<Host> {
     return {
         plugin,
         setFrame: (element) => {
-            frame = element && { type: 'sidePanel', element };
+            frame = { type: 'sidePanel', element };
         },
         toggleFrame: async () => {
             const reply = await within(PATIENCE, channel.callRPC('ui:plugin:toggle', { id: PLUGIN_ID }));

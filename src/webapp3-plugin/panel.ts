@@ -31,7 +31,6 @@ export class Panel {
     public async remove(): Promise<void> {
         this.removed = true;
         this.observer?.disconnect();
-        this.host.setFrame(undefined);
         this.frame?.remove();
         await Promise.all([this.widget, this.button].map(removeElement));
     }

@@ -1,6 +1,10 @@
-/* Resolves after that many milliseconds, or at once when nobody wants to wait any longer. */
+/* Resolves after that many milliseconds, or as soon as nobody wants to wait any longer. */
 export function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+        if (signal?.aborted) {
+            resolve();
+            return;
+        }
         const timer = setTimeout(resolve, milliseconds);
         signal?.addEventListener('abort', () => {
             clearTimeout(timer);

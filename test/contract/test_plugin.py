@@ -129,6 +129,15 @@ def test_web_app_without_widgets_gets_a_frame(start, how):
     assert plugin.state.toasts == []
 
 
+def test_another_window_cannot_take_over_the_channel(start):
+    plugin = start(ROOM, generation=35, silent=["ui:widget:add"], held=["syn"])
+    plugin.post({"rpc": "syn", "chanId": "rc-chat-of-somebody-else", "payload": {"ack": True}}, stranger=True)
+    plugin.release()
+    plugin.advance(PATIENCE)
+    plugin.click()
+    assert plugin.state.frame["src"] == SHOWN
+
+
 def test_a_web_app_that_answers_late_gets_no_frame(start):
     plugin = start(ROOM, held=["ui:widget:add"])
     plugin.click()
@@ -417,6 +426,7 @@ def test_who_joins_another_meeting_does_not_see_the_chat_of_the_last(start, gene
     shown = plugin.state.frame["src"] if generation == 35 else plugin.urls[0]
     assert shown == f"{OTHER}?layout=embedded" and len(plugin.urls) == (generation == 37)
     assert len(plugin.state.buttons) == 1 and plugin.active is True
+    assert "stays as it is" not in str(plugin.said("warn"))
 
 
 def test_another_meeting_without_a_chat(start):
@@ -437,22 +447,23 @@ def test_a_widget_that_comes_after_its_meeting_is_removed(start):
     assert plugin.state.widgets == plugin.state.buttons == []
 
 
-def test_who_leaves_is_not_waited_for(start):
-    plugin = start(answers=[BUSY])
+@pytest.mark.parametrize("answer", [BUSY, found(delay=5000)], ids=["busy", "slow"])
+def test_who_leaves_is_not_waited_for(start, answer):
+    plugin = start(answers=[answer])
     plugin.join("first")
     plugin.leave()
+    assert plugin.state.timers == 0
     plugin.advance(3600000)
-    assert len(plugin.state.asked) == 1 and plugin.state.timers == 0
+    assert len(plugin.state.asked) == 1
     plugin.join("first")
     assert len(plugin.state.asked) == 2
 
 
 def test_only_the_last_meeting_is_asked_about(start):
-    plugin = start(answers=[found(delay=2000), found(OTHER)])
-    plugin.join("first")
-    plugin.join("first")
-    assert len(plugin.state.asked) == 1
-    plugin.join("second")
+    plugin = start(answers=[found(delay=2000), found(OTHER, delay=2000)])
+    for alias, asked in (("first", 1), ("first", 1), ("second", 2), ("second", 2)):
+        plugin.join(alias)
+        assert len(plugin.state.asked) == asked
     plugin.advance(60000)
     assert plugin.urls == [f"{OTHER}?layout=embedded"] and len(plugin.state.asked) == 2
 

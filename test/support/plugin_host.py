@@ -73,9 +73,9 @@ class Plugin:
     def open_other_panel(self):
         self._do("other")
 
-    def post(self, message):
-        """Anything, not only what a web app would send."""
-        self._do("post", message=message)
+    def post(self, message, stranger=False):
+        """Anything, not only what a web app would send; as a stranger from another window."""
+        self._do("post", message=message, stranger=stranger)
 
     def violation(self, **members):
         self._do("violation", members=members)

@@ -69,11 +69,14 @@ class Servers {
 
     respond({ status = 200, headers = {}, body = '', repeat = 1, delay = 0, error }, { signal }) {
         return new Promise((resolve, reject) => {
-            signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
-            this.clock.set(() => {
+            const timer = this.clock.set(() => {
                 const content = status === 204 ? null : body.repeat(repeat);
                 return error ? reject(new TypeError(error)) : resolve(new Response(content, { status, headers }));
             }, delay);
+            signal?.addEventListener('abort', () => {
+                this.clock.clear(timer);
+                reject(new DOMException('aborted', 'AbortError'));
+            });
         });
     }
 }
@@ -89,10 +92,10 @@ class Run {
     clock = new Clock();
     observers = new Set();
     appEvents = new EventTarget();
+    ears = new EventTarget();
 
     constructor(script, { search = '', hash = '', opaque, languages = ['en-GB'], config, answers = [{ status: 404 }], ...app }) {
         this.servers = new Servers(this.clock, { body: typeof config === 'string' ? config : JSON.stringify(config), ...config?.answer }, answers);
-        const ears = new EventTarget();
         this.parent = {
             postMessage: (message) => {
                 const copy = structuredClone(message);
@@ -109,8 +112,8 @@ class Run {
         const { clock, parent, servers } = this;
         const window = {
             AbortController, EventTarget, TextDecoder, URL, URLSearchParams, crypto, parent,
-            addEventListener: (...given) => ears.addEventListener(...given),
-            removeEventListener: (...given) => ears.removeEventListener(...given),
+            addEventListener: (...given) => this.ears.addEventListener(...given),
+            removeEventListener: (...given) => this.ears.removeEventListener(...given),
             clearTimeout: (timer) => clock.clear(timer),
             console: recorder(this.lines),
             document: { baseURI: 'https://meet.example.com/webapp3/branding/plugins/rc-chat/index.html', createElement: () => this.makeFrame() },
@@ -125,13 +128,15 @@ class Run {
             id: 'rc-chat', ...app,
             pluginWindow: () => window,
             changed: () => this.observers.forEach((observer) => observer()),
-            post: (message) => {
-                const data = structuredClone(message);
-                setImmediate(() => ears.dispatchEvent(Object.assign(new Event('message'), { source: parent, data })));
-            },
+            post: (message) => this.post(message, parent),
         });
         createContext(window);
         runInContext(readFileSync(script, 'utf8'), window);
+    }
+
+    post(message, source) {
+        const data = structuredClone(message);
+        setImmediate(() => this.ears.dispatchEvent(Object.assign(new Event('message'), { source, data })));
     }
 
     makeFrame() {
@@ -180,7 +185,7 @@ const orders = {
     },
     advance: ({ milliseconds }) => run.clock.advance(milliseconds),
     emit: ({ event, payload }) => run.app.emit(event, payload),
-    post: ({ message }) => run.app.post(message),
+    post: ({ message, stranger }) => run.post(message, stranger ? {} : run.parent),
     click: () => run.app.click(),
     release: () => run.app.release(),
     other: () => run.app.openOtherPanel(),
