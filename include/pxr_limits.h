@@ -139,6 +139,21 @@
 #define PXR_SESSION_WAIT (3 * PXR_SECOND / 2)
 #define PXR_TOKEN_MAX 255
 
+/* Conferences that are none of our meetings, where they may have a chat: so many ways into them are
+ * remembered at a time, each by what was dialled, which is longer nowhere where people dial it. */
+#define PXR_FOREIGN_PLACES 2048
+#define PXR_FOREIGN_ALIAS_MAX 119
+/* For so long after the last word about anybody in one: who asks for its chat has just come, and
+ * his coming was told. */
+#define PXR_FOREIGN_KEEP (3600 * PXR_SECOND)
+/* The record that keeps such a chat is made anew each day (UTC), and outlives that. */
+#define PXR_CHAT_RECORD_LIFE (25 * 3600 * PXR_SECOND)
+#define PXR_CHAT_RECORD_ID_LEN (5 + PXR_MEETING_ID_OWN)
+/* Who asks for a chat that is being made waits so long; one that Rocket.Chat has refused is not
+ * wanted again before. */
+#define PXR_CHAT_WAIT (4 * PXR_SECOND)
+#define PXR_CHAT_RETRY (60 * PXR_SECOND)
+
 /* Rocket.Chat. */
 #define PXR_USER_ID_MAX 64
 /* People who wait to be added to a chat. */

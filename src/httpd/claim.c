@@ -22,6 +22,7 @@ static const endpoint_t endpoints[] = {
     {"pexip-rc-join", "/join/", true, false, pxr_handle_join},
     {"pexip-rc-go", "/go/", true, false, pxr_handle_go},
     {"pexip-rc-webhook", "/webhook", true, false, pxr_handle_webhook},
+    {"pexip-rc-chat", "/chat", true, false, pxr_handle_chat},
     {"pexip-rc-status", "/status", true, true, pxr_handle_status},
 };
 

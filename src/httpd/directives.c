@@ -30,6 +30,7 @@ static const char *const names[PXR_SETTINGS] = {
     [PXR_SET_CALLBACK] = PXR_D_CALLBACK,
     [PXR_SET_CHAT] = PXR_D_CHAT,
     [PXR_SET_DISCUSSION] = PXR_D_DISCUSSION,
+    [PXR_SET_SCHEDULED] = PXR_D_SCHEDULED,
 };
 
 const char *pxr_setting_name(pxr_setting_t setting)
@@ -370,6 +371,7 @@ const command_rec pxr_directives[] = {
     TEXT(PXR_D_CALLBACK, PXR_SET_CALLBACK, "URL path: the companion app's, and its secret"),
     TEXT(PXR_D_CHAT, PXR_SET_CHAT, "On|Off"),
     TEXT(PXR_D_DISCUSSION, PXR_SET_DISCUSSION, "format"),
+    TEXT(PXR_D_SCHEDULED, PXR_SET_SCHEDULED, "room-id: chats of scheduled meetings are below it"),
     AP_INIT_FLAG(PXR_D_ANONYMOUS, set_anonymous, NULL, ACCESS_CONF,
                  PXR_D_ANONYMOUS " On|Off: the section is protected without a user name"),
     AP_INIT_TAKE1(PXR_D_STATE_DIR, set_state_dir, NULL, RSRC_CONF, PXR_D_STATE_DIR " path"),

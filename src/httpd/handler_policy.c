@@ -1,6 +1,7 @@
 #include "pxr_httpd.h"
 
 #include "pxr_alias.h"
+#include "pxr_chat.h"
 #include "pxr_query.h"
 
 /* Room for the answer and the service tag behind it. */
@@ -103,6 +104,14 @@ static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const px
            after.verdict != PXR_ENDED;
 }
 
+/* What nobody can dial is not found. */
+static bool find(const pxr_call_t *call, const pxr_alias_t *alias, pxr_found_t *found, char *answer,
+                 size_t size)
+{
+    return pxr_find(call, false, alias->user, alias->user_len, found, answer, size) == PXR_OK &&
+           !pxr_chat_is_record(found->id);
+}
+
 static int service_configuration(request_rec *r, const pxr_call_t *call)
 {
     const pxr_workspace_t *w = call->workspace;
@@ -116,8 +125,7 @@ static int service_configuration(request_rec *r, const pxr_call_t *call)
     if (!pxr_alias_parse(request.alias, request.alias_len, &alias)) {
         return unknown(r, call, &request, NULL);
     }
-    if (pxr_find(call, false, alias.user, alias.user_len, &found, answer, sizeof(answer) - 1) !=
-            PXR_OK ||
+    if (!find(call, &alias, &found, answer, sizeof(answer) - 1) ||
         (found.matched == PXR_NAME_NUMBER &&
          !pxr_alias_domain_allowed(&alias, w->sip_domains, w->sip_domain_count))) {
         return unknown(r, call, &request, &alias);
@@ -141,7 +149,7 @@ static bool is_meeting(const pxr_call_t *call, const char *name, size_t len)
     pxr_found_t found;
 
     return pxr_alias_parse(name, mark != NULL ? (size_t)(mark - name) : len, &alias) &&
-           pxr_find(call, false, alias.user, alias.user_len, &found, NULL, 0) == PXR_OK;
+           find(call, &alias, &found, NULL, 0);
 }
 
 /* Whether a request of another kind is about one of our meetings: what others would say to that

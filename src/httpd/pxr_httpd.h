@@ -58,6 +58,7 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_CALLBACK "PexipRCAppCallback"
 #define PXR_D_CHAT "PexipRCPersistentChat"
 #define PXR_D_DISCUSSION "PexipRCDiscussionName"
+#define PXR_D_SCHEDULED "PexipRCScheduledRoom"
 #define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
 #define PXR_D_STATE_DIR "PexipRCStateDirectory"
 #define PXR_D_EVENT_LOG "PexipRCEventLog"
@@ -92,6 +93,7 @@ typedef enum {
     PXR_SET_CALLBACK,
     PXR_SET_CHAT,
     PXR_SET_DISCUSSION,
+    PXR_SET_SCHEDULED,
     PXR_SETTINGS,
 } pxr_setting_t;
 
@@ -147,7 +149,8 @@ typedef struct {
     const char *callback_secret;
     bool persistent_chat;
     const char *discussion_name;
-    uint32_t number; /* in the store; set at start */
+    const char *scheduled_room; /* id of the room of chats for what is not ours, NULL: none */
+    uint32_t number;            /* in the store; set at start */
 } pxr_workspace_t;
 
 #define PXR_WORKSPACE_UNKNOWN UINT32_MAX
@@ -303,6 +306,11 @@ typedef struct {
 pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const pxr_wish_t *wish,
                                 pxr_ref_t *ref, bool *created);
 
+/* Makes, or finds, the record with this id (pxr_chat_record_id()) that wants a chat for the foreign
+ * conference `alias`. Statuses as above. */
+pxr_status_t pxr_create_chat_record(request_rec *r, const pxr_call_t *call, const char *id,
+                                    const char *alias, pxr_ref_t *ref);
+
 /* Closes it: nobody else can join. One in which nobody is has ended when this returns, unless the
  * database is away; two seconds at most. */
 pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref);
@@ -322,6 +330,7 @@ pxr_schedule_t pxr_schedule_of(const pxr_workspace_t *w);
 int pxr_handle_go(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
 int pxr_handle_status(request_rec *r, const pxr_call_t *call);
+int pxr_handle_chat(request_rec *r, const pxr_call_t *call);
 
 /* fallback.c: asks the other policy servers about what is not ours. False where none of them has an
  * answer that a node can use, or the request comes from one of us: then nothing was answered. */

@@ -217,6 +217,11 @@ typedef struct {
 #define PXR_SESSION_WORDS (5 + (PXR_PEXIP_TEXT_MAX + 1 + 7) / 8)
 typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
 
+/* A way into a conference that is not ours (foreign.c). Written with the lock and read without, so
+ * the last word is a checksum of the others here, too. */
+#define PXR_FOREIGN_WORDS (6 + (PXR_FOREIGN_ALIAS_MAX + 1) / 8 + 1)
+typedef _Atomic(uint64_t) pxr_foreign_slot_t[PXR_FOREIGN_WORDS];
+
 struct pxr_segment {
     uint64_t magic;
     uint32_t layout;
@@ -260,6 +265,7 @@ struct pxr_segment {
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
     pxr_target_slot_t targets[PXR_TARGETS_MAX];
     pxr_session_slot_t sessions[PXR_SESSIONS_MAX];
+    pxr_foreign_slot_t foreign[PXR_FOREIGN_PLACES];
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
     _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];
