@@ -9,7 +9,8 @@ import { WebApp } from './webapp3.mjs';
 const GRANTED = ['allow-forms', 'allow-same-origin', 'allow-popups', 'allow-popups-to-escape-sandbox', 'allow-downloads'];
 
 const generation = Number(document.documentElement.dataset.generation);
-const alias = decodeURIComponent(location.pathname.split('/').pop());
+// Of both kinds of addresses: /m/<alias> and /conference?conference=<alias>.
+const alias = new URLSearchParams(location.search).get('conference') ?? decodeURIComponent(location.pathname.split('/').pop());
 const [panel, footer, toast] = ['aside', 'footer', 'output'].map((name) => document.querySelector(name));
 const shown = new Map();
 

@@ -3,6 +3,7 @@
  * only moves when it is told to. Orders and answers are lines of JSON, see test/support/plugin_host.py.
  */
 
+import { webcrypto as crypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createContext, runInContext } from 'node:vm';
