@@ -126,6 +126,9 @@
 /* A node asks the same several times for one call. */
 #define PXR_FALLBACK_KEEP (2 * PXR_SECOND)
 
+/* Nodes of all workspaces of which it is remembered when they asked. */
+#define PXR_ASKERS_MAX 1024
+
 /* Sessions of Rocket.Chat. */
 #define PXR_SESSIONS_MAX 1024
 #define PXR_SESSION_KEEP (60 * PXR_SECOND)
