@@ -60,6 +60,18 @@ typedef struct {
 size_t pxr_status_parts(apr_pool_t *p, const pxr_call_t *call, const pxr_status_page_t *page,
                         pxr_part_t parts[PXR_PARTS_MAX]);
 
+/* sections.c: a <Location> of this workspace that sets a handler of ours. */
+typedef struct {
+    const char *prefix;     /* of its URLs, in front of what the handler looks at */
+    const server_rec *host; /* where it stands */
+} pxr_section_t;
+
+/* All of them (pxr_section_t), with different prefixes, those of this request's virtual host first.
+ * `marker` is what the handler looks for in a path, such as "/policy/v1". Sections with patterns
+ * are left out. */
+apr_array_header_t *pxr_sections(request_rec *r, const pxr_workspace_t *w, const char *handler,
+                                 const char *marker);
+
 /* handler_status.c: what is known. */
 void pxr_status_fill(request_rec *r, const pxr_call_t *call, pxr_status_page_t *page);
 
