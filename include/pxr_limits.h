@@ -110,6 +110,9 @@
 /* The same where its node has restarted its publisher since and never mentioned the leg again. */
 #define PXR_LEG_SILENCE_RESTARTED (3600 * PXR_SECOND)
 
+/* After a join without any event something is wrong with the event sink. */
+#define PXR_EVENTS_LATE (60 * PXR_SECOND)
+
 /* Other policy servers, and how long all of them together may take. */
 #define PXR_FALLBACKS_MAX 4
 #define PXR_FALLBACK_WAIT (2 * PXR_SECOND)

@@ -27,6 +27,13 @@ bool pxr_store_see(const pxr_store_t *store, uint32_t workspace, pxr_seen_t what
 /* When it was noted last, 0: never. */
 pxr_time_t pxr_store_seen_at(const pxr_store_t *store, uint32_t workspace, pxr_seen_t what);
 
+/* Whether events should have come since a node let somebody in: nodes send them within seconds, and
+ * repeat what was not taken. */
+static inline bool pxr_seen_is_silent(pxr_time_t admitted_at, pxr_time_t event_at, pxr_time_t now)
+{
+    return admitted_at > event_at && now - admitted_at > PXR_EVENTS_LATE;
+}
+
 /* A node that asks for policy, by the address that it gives itself or comes from. */
 typedef struct {
     char node[PXR_NODE_MAX + 1];

@@ -177,8 +177,10 @@ static void policy_step(setup_t *s)
     put_account(s);
     put_choice(s, "Switches",
                s->workspace->fallback_count > 0
-                   ? "service configuration on, and what your other policy servers answer"
-                   : "service configuration on, everything else off");
+                   ? "service configuration and participant properties on, and what your other "
+                     "policy servers answer"
+                   : "service configuration and participant properties on, media location where "
+                     "you want it to be decided here, everything else off");
     end_values(s);
     warn_lengths(s, places, "");
     if (count > 0) {
@@ -285,7 +287,12 @@ static void chat_step(setup_t *s)
                            "Header always append Content-Security-Policy \"frame-ancestors 'self' "
                            "%s\"",
                            w->base_url));
-    put_choice(s, "Infinity, branding package", "with a plugin for Rocket.Chat");
+    put_value(
+        s, "Infinity, Web App > Web App Branding: the package that this makes",
+        apr_pstrcat(
+            s->web.r->pool, "make plugin RC=", w->site_url, places->nelts > 0 ? " ENDPOINT=" : "",
+            places->nelts > 0 ? url_at(s, &APR_ARRAY_IDX(places, 0, pxr_section_t), "/chat") : "",
+            NULL));
     end_values(s);
     say_when(s, "The plugin asked for a chat", seen);
     end_step(s);
@@ -461,6 +468,8 @@ static void scheduling_step(setup_t *s, const apr_array_header_t *places)
                          apr_pstrcat(s->web.r->pool, "/api/v1/scheduling/template?kind=",
                                      kinds[i][1], "&link=go", NULL)));
     }
+    put_places(s, pxr_sections(s->web.r, s->workspace, "pexip-rc-go", "/go"),
+               "Short links begin with", "/go/");
     end_values(s);
     end_step(s);
 }

@@ -323,9 +323,11 @@ int pxr_status_page(request_rec *r, const pxr_call_t *call)
     pxr_status_fill(r, call, &page);
     count = pxr_status_parts(r->pool, call, &page, parts);
     put_verdict(&web, parts, count);
+    pxr_html_put(&web.html, "<div id=\"outcome\" data-fresh>");
     if (outcome != NULL) {
-        pxr_html_put(&web.html, "<p class=\"card\">%s</p>\n", outcome);
+        pxr_html_put(&web.html, "<p class=\"card\">%s</p>", outcome);
     }
+    pxr_html_put(&web.html, "</div>\n");
     put_parts(&web, parts, count);
     put_numbers(&web, &page);
     put_nodes(&web, &page);

@@ -2,8 +2,6 @@
 
 #include <apr_strings.h>
 
-/* Nodes send events within seconds of a join (event reference 1.5); a retry may take its time. */
-#define EVENTS_LATE (60 * PXR_SECOND)
 #define CLOCK_TOLERANCE (2 * PXR_SECOND)
 #define ALMOST_FULL 90
 
@@ -54,7 +52,7 @@ static pxr_part_t events(const pxr_call_t *call, const pxr_status_page_t *page)
 
     part.since = pxr_store_seen_at(call->store, workspace, PXR_SEEN_EVENTS);
     part.when = "last event";
-    if (admitted != 0 && admitted > part.since && page->now - admitted > EVENTS_LATE) {
+    if (pxr_seen_is_silent(admitted, part.since, page->now)) {
         part.level = PXR_LEVEL_BAD;
         part.word = "silent";
         part.effect = "Calls can be joined, but it is not seen who is in them.";
