@@ -11,10 +11,9 @@ from httpd import PATIENCE, free_ports
 from meetings import Api
 from pexip import Node, one_leg
 from policy_server import PolicyServer
+from test_app_callback import App
 from waiting import wait_until
 from workspace import ADMIN, NODES, PREFIX, guarded, workspace
-
-pytestmark = pytest.mark.once
 
 STATUS, SETUP = f"{PREFIX}/status", f"{PREFIX}/status/setup"
 SAME = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
@@ -27,12 +26,16 @@ PLACES = (guarded("/api/apps/public/7fc612f5/", "pexip-rc-policy", "AuthBasicPro
 
 @pytest.fixture(scope="module")
 def all_sites(mpm):
+    app = App()
     with PolicyServer() as other, sites(mpm, {
-            "fresh": {}, "good": {"extra": f"PexipRCPersistentChat On\nPexipRCBrandingPath sales\nPexipRCPolicyFallback {other.url}"},
+            "fresh": {}, "good": {"extra": f"PexipRCPersistentChat On\nPexipRCBrandingPath sales\nPexipRCPolicyFallback {other.url}\n"
+                                           f"PexipRCAppCallback {app.url} conf/app.secret"},
             "ill": {"extra": "PexipRCTheme none"}, "shut": {},
-            "mute": {"rest": False, "webhook": False, "extra": "PexipRCJoinURL https://calls.example.com/elsewhere\n" + PLACES}}) as made:
+            "mute": {"rest": False, "webhook": False, "extra": "PexipRCJoinURL https://calls.example.com/elsewhere\n" + PLACES}},
+            files={"conf/app.secret": "stand-in-secret-of-the-app\n"}) as made:
         made["good"].other = other
         yield made
+    app.close()
 
 
 @pytest.fixture
@@ -174,6 +177,7 @@ def use(site):
     return meeting, node
 
 
+@pytest.mark.once
 def test_what_works_is_said_to_work(site):
     site.other.know_nothing()
     _, node = use(site)
@@ -188,6 +192,7 @@ def test_what_works_is_said_to_work(site):
     assert page.text_of("meetings").startswith("Meetings live 1 people in them 1")
 
 
+@pytest.mark.once
 def test_a_node_that_asks_and_is_silent_is_told_from_one_that_is_not(all_sites):
     site = all_sites["mute"]
     quiet = Node(next(ADDRESSES), site.httpd, port=site.port)
@@ -204,6 +209,7 @@ def test_a_node_that_asks_and_is_silent_is_told_from_one_that_is_not(all_sites):
 
 @pytest.mark.parametrize("claim, shown", [("192.0.2.7", "192.0.2.7"), ("2001:db8::7", "2001:db8::7"), ("<b>", "127.0.0.1"), ("x" * 500, "127.0.0.1"),
                                           ("", "127.0.0.1"), ("%00", "127.0.0.1"), ("10.0.0.1%0d%0a", "127.0.0.1")])
+@pytest.mark.once
 def test_a_node_is_known_by_what_it_can_be_known_by(all_sites, claim, shown):
     site = all_sites["mute"]
 
@@ -218,6 +224,7 @@ def test_messages_that_are_not_set_up_are_no_fault(all_sites):
     assert level == "off" and "not set up" in words
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["503", "garbage"])
 def test_a_rocketchat_that_does_not_take_messages(ill, kind):
     ill.httpd.expect(TROUBLE)
@@ -229,6 +236,7 @@ def test_a_rocketchat_that_does_not_take_messages(ill, kind):
     shows(ill, "messages", "good", "works", timeout=AFTER_RETRY)
 
 
+@pytest.mark.once
 def test_a_rocketchat_that_refuses_our_credentials(all_sites):
     site = all_sites["shut"]
     site.httpd.expect(TROUBLE)
@@ -238,6 +246,7 @@ def test_a_rocketchat_that_refuses_our_credentials(all_sites):
     assert step(page_of(site, SETUP), "The user that posts") == "not complete"
 
 
+@pytest.mark.once
 def test_a_rocketchat_that_does_not_tell_who_somebody_is(ill):
     ill.httpd.expect(TROUBLE)
     meeting = ill.start("Strangers")
@@ -247,6 +256,7 @@ def test_a_rocketchat_that_does_not_tell_who_somebody_is(ill):
     shows(ill, "sessions", "care", "people join as guests", "PexipRCRestURL", "rests")
 
 
+@pytest.mark.once
 def test_another_policy_server_that_fails(site):
     site.httpd.expect("PexipRCPolicyFallback")
     site.other.serve({}, status=500)
@@ -267,6 +277,7 @@ def scarce(mpm):
         bury(servers)
 
 
+@pytest.mark.once
 def test_memory_that_is_full_and_an_event_log_that_cannot_be_written(scarce):
     scarce.expect("cannot be written|no room|PexipRCMaxMeetings|event log|EventLog")
     assert part(page_of(scarce), "database") == ("off", part(page_of(scarce), "database")[1])
@@ -283,6 +294,7 @@ def test_memory_that_is_full_and_an_event_log_that_cannot_be_written(scarce):
     wait_until(lambda: part(page_of(scarce), "memory")[0] == "good", 10 * PATIENCE, "room again")
 
 
+@pytest.mark.once
 def test_a_database_that_cannot_be_used(make_httpd):
     port, = free_ports(1)
     secret = "stand-in-password-of-the-database"
@@ -424,12 +436,13 @@ def test_a_title_that_is_enormous_is_cut(ill):
     post(ill, "drop", meeting["id"])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", [STATUS, SETUP])
 def test_no_secret_and_nobodys_name_is_shown(site, untold, all_sites, path):
     meeting, _ = use(site)
     for each, one in ((site, meeting), (all_sites["ill"], untold)):
         text = get(each, path).text
-        for secret in (each.chat.bot.token, each.token, NODES[1], ADMIN[1], *one["pins"].values(), one["join_url"].rpartition("/")[2]):
+        for secret in ("stand-in-secret-of-the-app", each.chat.bot.token, each.token, NODES[1], ADMIN[1], *one["pins"].values(), one["join_url"].rpartition("/")[2]):
             assert secret not in text
         for name in ("Anna", "Sensitive", "Nina", "nina", "Boris"):
             assert name not in text
@@ -469,12 +482,16 @@ def test_setup_tells_what_to_paste(site):
     assert len(buttons) == len(pasted) and all("hidden" in each.attributes for each in buttons)
 
 
+@pytest.mark.once
 def test_setup_ticks_off_what_was_seen_working(all_sites, site):
     fresh = page_of(all_sites["fresh"], SETUP)
     assert "seen working" not in steps(fresh).values()
     for title in ("Policy profile", "Event sink", "The user that posts", "Outgoing webhook", "Join links"):
         assert step(fresh, title) == "not seen working yet", title
     use(site)
+    called = site.api.call("POST", "/meetings", {"id": "CalledByTheApp", "room": site.general.as_meant(), "creator": site.nina.creator(), "call": True})
+    site.api.delete(called.json()["id"])
+    wait_until(lambda: step(page_of(site, SETUP), "Companion app") == "seen working", AFTER_RETRY, "the end that the app took")
     page = page_of(site, SETUP)
     for title in ("Policy profile", "Event sink", "The user that posts", "Outgoing webhook", "Join links"):
         assert step(page, title) == "seen working", title
@@ -506,6 +523,7 @@ def test_setup_says_where_join_links_lead_to_nothing(all_sites):
     assert "nobody is recognised" not in page_of(all_sites["good"], SETUP).text
 
 
+@pytest.mark.once
 def test_setup_knows_sections_of_other_virtual_hosts_and_misses_those_that_are_not_there(make_httpd):
     outer, inner = free_ports(2)
     status = guarded("/admin/status", "pexip-rc-status", "AuthBasicProvider file\n    AuthUserFile conf/admins.htpasswd", "valid-user")
