@@ -117,6 +117,9 @@
 /* The same where its node has restarted its publisher since and never mentioned the leg again. */
 #define PXR_LEG_SILENCE_RESTARTED (3600 * PXR_SECOND)
 
+/* After a join without any event something is wrong with the event sink. */
+#define PXR_EVENTS_LATE (60 * PXR_SECOND)
+
 /* Other policy servers, and how long all of them together may take. */
 #define PXR_FALLBACKS_MAX 4
 #define PXR_FALLBACK_WAIT (2 * PXR_SECOND)
@@ -132,6 +135,9 @@
 #define PXR_FALLBACK_ANSWER_MAX (64 * 1024)
 /* A node asks the same several times for one call. */
 #define PXR_FALLBACK_KEEP (2 * PXR_SECOND)
+
+/* Nodes of all workspaces of which it is remembered when they asked. */
+#define PXR_ASKERS_MAX 1024
 
 /* Sessions of Rocket.Chat. */
 #define PXR_SESSIONS_MAX 1024

@@ -104,6 +104,9 @@ static void count(const delivery_t *d)
     const pxr_store_t *store = d->call->store;
     uint32_t workspace = d->call->workspace->number;
 
+    if (d->events > 0) {
+        pxr_store_see(store, workspace, PXR_SEEN_EVENTS, d->now);
+    }
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS, d->events);
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS_FOREIGN, d->foreign);
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS_UNUSABLE, d->unusable);

@@ -96,6 +96,7 @@ static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const px
     pxr_found_t after;
 
     pxr_store_note_join(call->store, found->ref, now);
+    pxr_store_see(call->store, call->workspace->number, PXR_SEEN_ADMITTED, now);
     if (!found->draining || !pxr_store_await_round(call->store, PXR_END_WAIT)) {
         return true;
     }
@@ -178,11 +179,30 @@ static bool is_about_ours(request_rec *r, const pxr_call_t *call)
     return false;
 }
 
+/* Remembers who asks, for people. A proxy may stand between, so what the node says of itself counts
+ * before its address. */
+static void note_asker(request_rec *r, const pxr_call_t *call)
+{
+    char node[PXR_NODE_MAX + 1];
+    pxr_query_field_t field = {.name = "node_ip", .value = node, .size = sizeof(node)};
+    uint32_t workspace = call->workspace->number;
+
+    if (!pxr_store_see(call->store, workspace, PXR_SEEN_POLICY, r->request_time)) {
+        return;
+    }
+    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
+    if (field.len == 0 || node[strspn(node, "0123456789abcdefABCDEF.:")] != '\0') {
+        pxr_text_copy(node, sizeof(node), r->useragent_ip, strlen(r->useragent_ip));
+    }
+    pxr_store_note_asker(call->store, workspace, node, r->request_time);
+}
+
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call)
 {
     if (r->method_number != M_GET) {
         return pxr_reply_method(r, "GET, HEAD");
     }
+    note_asker(r, call);
     if (call->rest != NULL && (strcmp(call->rest, "service/configuration") == 0 ||
                                strcmp(call->rest, "service/configuration/") == 0)) {
         return service_configuration(r, call);

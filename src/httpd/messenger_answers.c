@@ -409,6 +409,7 @@ static void after_callback(news_t *n, const pxr_rest_result_t *result)
                                                                       : PXR_REASON_BUSY);
         return;
     }
+    pxr_store_see(pxr_store(), n->site->workspace->number, PXR_SEEN_CALLBACK, n->now);
     /* The next look finds the next call, or that there is none. */
     n->job->calls_told++;
     n->job->failures[PXR_TASK_CALLBACK] = 0;

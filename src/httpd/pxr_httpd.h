@@ -20,6 +20,7 @@
 #include "pxr_policy.h"
 #include "pxr_rest.h"
 #include "pxr_schedule.h"
+#include "pxr_seen.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -320,6 +321,10 @@ int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
 /* handler_deliveries.c, below the API; `rest` is what follows there. */
 int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *rest);
+/* Applies the wish to each task of a meeting that it can be about. *applied tells whether there was
+ * any; PXR_EXISTS where one has just been tried. */
+pxr_status_t pxr_deliveries_apply(const pxr_call_t *call, pxr_ref_t ref,
+                                  pxr_delivery_action_t action, bool *applied);
 int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);

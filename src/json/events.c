@@ -114,6 +114,7 @@ static bool read_event(const json_t *json, pxr_event_t *event)
 {
     const json_t *name = json_object_get(json, "event");
     const json_t *seq = json_object_get(json, "seq");
+    json_int_t version = json_integer_value(json_object_get(json, "version"));
     const json_t *data = json_object_get(json, "data");
     const json_t *quality;
     const json_t *conference;
@@ -126,6 +127,9 @@ static bool read_event(const json_t *json, pxr_event_t *event)
     copy_line(event->node, sizeof(event->node), json_object_get(json, "node"));
     if (json_is_integer(seq) && json_integer_value(seq) > 0) {
         event->seq = (uint64_t)json_integer_value(seq);
+    }
+    if (version > 0 && version <= UINT8_MAX) {
+        event->version = (uint8_t)version;
     }
     event->time = read_time(json_object_get(json, "time"));
     conference = json_object_get(data, pxr_event_is_about_leg(event->kind) ? "conference" : "name");

@@ -57,6 +57,7 @@ static void a_leg_event_is_read_completely(void **state)
     assert_int_equal(events[0].kind, PXR_EVENT_CONNECTED);
     assert_string_equal(events[0].node, "10.0.0.1");
     assert_int_equal(events[0].seq, 7);
+    assert_int_equal(events[0].version, 2);
     assert_true(events[0].time == INT64_C(1764590999250000));
     assert_string_equal(events[0].conference, "m1");
     assert_string_equal(events[0].uuid, "u1");
