@@ -4,6 +4,7 @@
 /* What the files of the glue share. Everything here knows httpd; nothing outside does. */
 
 #include <httpd.h>
+#include <ap_expr.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -57,6 +58,7 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_CALLBACK "PexipRCAppCallback"
 #define PXR_D_CHAT "PexipRCPersistentChat"
 #define PXR_D_DISCUSSION "PexipRCDiscussionName"
+#define PXR_D_MEDIA_LOCATION "PexipRCMediaLocation"
 #define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
 #define PXR_D_STATE_DIR "PexipRCStateDirectory"
 #define PXR_D_EVENT_LOG "PexipRCEventLog"
@@ -91,6 +93,7 @@ typedef enum {
     PXR_SET_CALLBACK,
     PXR_SET_CHAT,
     PXR_SET_DISCUSSION,
+    PXR_SET_MEDIA_LOCATION, /* a line for each entry */
     PXR_SETTINGS,
 } pxr_setting_t;
 
@@ -103,6 +106,13 @@ typedef struct {
     const char *user;
     const char *secret;
 } pxr_fallback_t;
+
+/* Where media are handled, under a condition. */
+typedef struct {
+    const ap_expr_info_t *condition; /* NULL: always */
+    const char *answer;              /* to the Conferencing Node */
+    size_t answer_len;
+} pxr_media_location_t;
 
 /* A workspace ready for use: settings of all its virtual hosts, parsed, defaults filled in.
  * Immutable once the server runs. */
@@ -146,6 +156,8 @@ typedef struct {
     const char *callback_secret;
     bool persistent_chat;
     const char *discussion_name;
+    const pxr_media_location_t *locations; /* the first one that applies counts */
+    size_t location_count;
     uint32_t number; /* in the store; set at start */
 } pxr_workspace_t;
 
@@ -270,6 +282,18 @@ void pxr_messenger_stop(void);
 int pxr_translate_name(request_rec *r);
 int pxr_map_to_storage(request_rec *r);
 int pxr_handle(request_rec *r);
+/* Whether the URL of this request is one of the policy handler's. */
+bool pxr_is_policy_request(const request_rec *r);
+
+/* media_location.c */
+
+/* Reads the lines of PexipRCMediaLocation and compiles their conditions. NULL or a sentence. */
+const char *pxr_media_locations_read(apr_pool_t *p, const char *text, pxr_workspace_t *out);
+/* The first entry whose condition is true for this request, NULL for none. Any thread. */
+const pxr_media_location_t *pxr_media_location_for(request_rec *r, const pxr_workspace_t *w);
+/* Makes %{pxr:...} known to httpd's expressions: parameters of the policy request in which they are
+ * evaluated, "" in any other. */
+int pxr_expr_lookup(ap_expr_lookup_parms *parms);
 
 /* provider.c */
 void pxr_register_provider(apr_pool_t *p);
