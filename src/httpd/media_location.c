@@ -191,19 +191,12 @@ const char *pxr_media_locations_read(apr_pool_t *p, const char *text, pxr_worksp
     return NULL;
 }
 
+/* What cannot be evaluated is logged by httpd, and counts as false. */
 static bool applies(request_rec *r, const pxr_media_location_t *entry)
 {
-    const char *error = NULL;
-    int result = entry->condition != NULL ? ap_expr_exec(r, entry->condition, &error) : 1;
+    const char *error;
 
-    if (error != NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      PXR_D_MEDIA_LOCATION ": a condition cannot be evaluated and counts as "
-                                           "false: %s",
-                      error);
-        return false;
-    }
-    return result > 0;
+    return entry->condition == NULL || ap_expr_exec(r, entry->condition, &error) > 0;
 }
 
 const pxr_media_location_t *pxr_media_location_for(request_rec *r, const pxr_workspace_t *w)
