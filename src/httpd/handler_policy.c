@@ -75,9 +75,6 @@ static int breakout(request_rec *r, const pxr_call_t *call, const pxr_found_t *f
     char *tag = answer + found->answer_len;
     pxr_buf_t buf;
 
-    if (!found->breakouts || !found->live) {
-        return not_ours(r, call);
-    }
     tag[found->tag_len] = '\0';
     pxr_buf_init(&buf, text, sizeof(text));
     if (pxr_answer_render_breakout(found->id, tag, uuid, &buf) != PXR_OK) {
@@ -119,25 +116,27 @@ static int service_configuration(request_rec *r, const pxr_call_t *call)
     pxr_alias_t alias;
     pxr_found_t found;
     answer_t answer;
-    pxr_time_t now = r->request_time;
+    bool in_breakout;
 
     pxr_policy_request_read(r->args, r->args != NULL ? strlen(r->args) : 0, &request);
+    in_breakout = request.breakout[0] != '\0';
     if (!pxr_alias_parse(request.alias, request.alias_len, &alias)) {
         return unknown(r, call, &request, NULL);
     }
     if (!find_meeting(call, &alias, &found, answer, sizeof(answer) - 1)) {
         return unknown(r, call, &request, &alias);
     }
-    if (found.verdict == PXR_ENDED || (found.verdict != PXR_ADMIT && request.breakout[0] == '\0')) {
+    if (found.verdict == PXR_ENDED || (found.verdict != PXR_ADMIT && !in_breakout)) {
         return reject(r, call, reason_of(found.verdict));
     }
-    if (request.breakout[0] != '\0') {
-        return breakout(r, call, &found, request.breakout, answer);
+    if (in_breakout && (!found.breakouts || !found.live)) {
+        return not_ours(r, call);
     }
-    if (request.joins && !note_join(call, &found, &alias, now)) {
+    if (request.joins && !note_join(call, &found, &alias, r->request_time)) {
         return reject(r, call, reason_of(PXR_ENDED));
     }
-    return admit(r, call, answer, found.answer_len);
+    return in_breakout ? breakout(r, call, &found, request.breakout, answer)
+                       : admit(r, call, answer, found.answer_len);
 }
 
 /* Whoever was let in while the meeting could be joined may come in, whatever it is now: only its
