@@ -241,6 +241,8 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 void pxr_child_init(apr_pool_t *pchild, server_rec *s);
 void pxr_child_stopping(apr_pool_t *pchild, int graceful);
+/* Whether this process is stopped, and not gracefully: nobody should be waited for. Any thread. */
+bool pxr_is_leaving(void);
 /* The database that was configured when the server started; driver "none" for none. */
 const pxr_db_settings_t *pxr_database(void);
 /* What the configuration asks for, with the defaults. */
