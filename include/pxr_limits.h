@@ -55,6 +55,10 @@
 #define PXR_PEXIP_TEXT_MAX 250
 #define PXR_ANSWER_MAX 8192
 #define PXR_OPTIONS_MAX 32
+/* Entries of PexipRCMediaLocation; with so many overflow locations the longest names fit into
+ * PXR_ANSWER_MAX. */
+#define PXR_LOCATIONS_MAX 64
+#define PXR_OVERFLOWS_MAX 15
 #define PXR_UUID_MAX 64
 /* Between the name of a meeting and the uuid of one of its breakout rooms (policy reference 3.8).
  */

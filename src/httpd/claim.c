@@ -69,6 +69,13 @@ int pxr_translate_name(request_rec *r)
     return OK;
 }
 
+bool pxr_is_policy_request(const request_rec *r)
+{
+    const endpoint_t *endpoint = ap_get_module_config(r->request_config, &pexip_rc_module);
+
+    return endpoint != NULL && endpoint->handle == pxr_handle_policy;
+}
+
 /* Claimed URLs are no files, so nobody needs to look for one. */
 int pxr_map_to_storage(request_rec *r)
 {

@@ -256,15 +256,27 @@ pxr_status_t pxr_create_chat_record(request_rec *r, const pxr_call_t *call, cons
     return status;
 }
 
-/* Whoever ends a meeting in which nobody is may expect that it has ended. While the database is
- * away it is only closed. */
+/* Whether the database may have an answer soon, if not at once. */
+static bool has_database(const pxr_call_t *call)
+{
+    pxr_keep_health_t health;
+    pxr_keeper_state_t state;
+
+    pxr_store_keep_health(call->store, &health);
+    state = pxr_keeper_state(&health, pxr_time_now());
+    return state == PXR_KEEPER_OK || state == PXR_KEEPER_STARTING;
+}
+
+/* Whoever ends a meeting in which nobody is may expect that it has ended, also where the database
+ * takes its time. While it is away the meeting is only closed. */
 static void await_end(const pxr_call_t *call, pxr_ref_t ref)
 {
     int64_t until = pxr_time_steady() + PXR_CREATE_WAIT;
 
     while (pxr_store_is_dismissed(call->store, ref) && pxr_time_steady() < until &&
-           pxr_store_await_round(call->store, until - pxr_time_steady())) {
-        /* Other machines may have to be waited for. */
+           has_database(call) && !pxr_is_leaving()) {
+        pxr_store_await_round(call->store, until - pxr_time_steady());
+        /* Other machines may have to be waited for, or somebody who writes to the database. */
         apr_sleep(PXR_SECOND / 50);
     }
 }

@@ -3,6 +3,8 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
+#include "pxr_alias.h"
+
 /* What is to be done about one meeting. */
 
 #define EDIT_EVERY (10 * PXR_SECOND)
@@ -185,16 +187,10 @@ static bool nth_call(const pxr_view_t *view, size_t n, char out[PXR_MEETING_ID_M
         memcpy(out, view->id, sizeof(view->id));
         return true;
     }
-    for (size_t i = 1; *at != '\0'; i++) {
-        size_t len = strcspn(at, " ");
-        if (i == n) {
-            pxr_text_copy(out, PXR_MEETING_ID_MAX + 1, at, len);
-            return true;
-        }
-        at += len;
-        at += strspn(at, " ");
+    while (n > 0 && pxr_meeting_id_next(&at, out)) {
+        n--;
     }
-    return false;
+    return n == 0;
 }
 
 static plan_t plan_callback(pxr_case_t *c)

@@ -4,6 +4,7 @@
 /* What the files of the glue share. Everything here knows httpd; nothing outside does. */
 
 #include <httpd.h>
+#include <ap_expr.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -60,6 +61,7 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_CHAT "PexipRCPersistentChat"
 #define PXR_D_DISCUSSION "PexipRCDiscussionName"
 #define PXR_D_SCHEDULED "PexipRCScheduledRoom"
+#define PXR_D_MEDIA_LOCATION "PexipRCMediaLocation"
 #define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
 #define PXR_D_STATE_DIR "PexipRCStateDirectory"
 #define PXR_D_EVENT_LOG "PexipRCEventLog"
@@ -95,6 +97,7 @@ typedef enum {
     PXR_SET_CHAT,
     PXR_SET_DISCUSSION,
     PXR_SET_SCHEDULED,
+    PXR_SET_MEDIA_LOCATION, /* a line for each entry */
     PXR_SETTINGS,
 } pxr_setting_t;
 
@@ -107,6 +110,13 @@ typedef struct {
     const char *user;
     const char *secret;
 } pxr_fallback_t;
+
+/* Where media are handled, under a condition. */
+typedef struct {
+    const ap_expr_info_t *condition; /* NULL: always */
+    const char *answer;              /* to the Conferencing Node */
+    size_t answer_len;
+} pxr_media_location_t;
 
 /* A workspace ready for use: settings of all its virtual hosts, parsed, defaults filled in.
  * Immutable once the server runs. */
@@ -151,7 +161,9 @@ typedef struct {
     bool persistent_chat;
     const char *discussion_name;
     const char *scheduled_room; /* id of the room of chats for what is not ours, NULL: none */
-    uint32_t number;            /* in the store; set at start */
+    const pxr_media_location_t *locations; /* the first one that applies counts */
+    size_t location_count;
+    uint32_t number; /* in the store; set at start */
 } pxr_workspace_t;
 
 #define PXR_WORKSPACE_UNKNOWN UINT32_MAX
@@ -234,6 +246,8 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 void pxr_child_init(apr_pool_t *pchild, server_rec *s);
 void pxr_child_stopping(apr_pool_t *pchild, int graceful);
+/* Whether this process is stopped, and not gracefully: nobody should be waited for. Any thread. */
+bool pxr_is_leaving(void);
 /* The database that was configured when the server started; driver "none" for none. */
 const pxr_db_settings_t *pxr_database(void);
 /* What the configuration asks for, with the defaults. */
@@ -275,6 +289,18 @@ void pxr_messenger_stop(void);
 int pxr_translate_name(request_rec *r);
 int pxr_map_to_storage(request_rec *r);
 int pxr_handle(request_rec *r);
+/* Whether the URL of this request is one of the policy handler's. */
+bool pxr_is_policy_request(const request_rec *r);
+
+/* media_location.c */
+
+/* Reads the lines of PexipRCMediaLocation and compiles their conditions. NULL or a sentence. */
+const char *pxr_media_locations_read(apr_pool_t *p, const char *text, pxr_workspace_t *out);
+/* The first entry whose condition is true for this request, NULL for none. Any thread. */
+const pxr_media_location_t *pxr_media_location_for(request_rec *r, const pxr_workspace_t *w);
+/* Makes %{pxr:...} known to httpd's expressions: parameters of the policy request in which they are
+ * evaluated, "" in any other. */
+int pxr_expr_lookup(ap_expr_lookup_parms *parms);
 
 /* provider.c */
 void pxr_register_provider(apr_pool_t *p);
