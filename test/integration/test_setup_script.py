@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import random
 import re
 import subprocess
 import sys
@@ -15,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from httpd import PATIENCE, REPOSITORY, free_ports
-from management import BASE, CSP, JOINING, PERSONAL, USER, Handler, Management, Server
+from management import BASE, CSP, USER, Handler, Management, Server
 from workspace import NODES, SITE, secret_lines
 
 sys.path.insert(0, str(REPOSITORY / "src" / "setup"))
@@ -24,8 +22,8 @@ sys.dont_write_bytecode = True
 from pexip_rc_setup import csp, scheduler  # noqa: E402
 from pexip_rc_setup.client import Client  # noqa: E402
 from pexip_rc_setup.command import main  # noqa: E402
-from pexip_rc_setup.report import shown  # noqa: E402
-from pexip_rc_setup.wire import basic  # noqa: E402
+from pexip_rc_setup.report import SetupError, shown  # noqa: E402
+from pexip_rc_setup.wire import basic, trust  # noqa: E402
 
 pytestmark = pytest.mark.once
 
@@ -459,6 +457,33 @@ def test_a_refusal_is_told_field_by_field(node, setup):
     assert "not known" not in done.err
 
 
+LISTS = [f"{BASE}/event_sink/", f"{BASE}/event_sink", f"{BASE}/event_sink/set/1;2/", f"{BASE}/event_sink/schema/", f"{BASE}/event_sink/1/../",
+         f"{BASE}/event_sink/1/?x=", "", None, 1, f"{BASE}//1/", "/admin/1/"]
+
+
+@pytest.mark.parametrize("uri", LISTS)
+def test_only_single_objects_are_changed_or_deleted(node, uri):
+    client = Client("localhost", node.port, *USER, trust(node.ca))
+    before = node.state()
+    for write in (client.delete, lambda target: client.change(target, {})):
+        with pytest.raises(SetupError):
+            write(uri)
+    with pytest.raises(SetupError):
+        client._ask("DELETE", uri)
+    assert not node.requests and node.state() == before
+
+
+@pytest.mark.parametrize("uri", [each for each in LISTS if each] + [{"resource_uri": f"{BASE}/event_sink/"}, [], True])
+def test_a_management_node_cannot_name_a_list_as_an_object(node, setup, uri):
+    node.add("webapp_branding", name="old", description=MARK, webapp_type="webapp3")
+    node._leads_to = node.uri = lambda *_: uri
+    try:
+        done = setup("--apply", full=True)
+    finally:
+        del node.uri, node._leads_to
+    assert done.status == 2 and {each.method for each in node.requests} == {"GET"}
+
+
 def test_a_wrong_password_is_told_once(node, setup, files):
     (files / "password").write_text("some-other-word\n")
     done = setup("--apply")
@@ -499,9 +524,16 @@ def test_a_file_of_secrets_must_be_right(node, setup, files, text):
     assert setup().status == 2 and not node.requests
 
 
-def test_the_password_is_in_no_argument(setup):
-    assert call("--node", "manager.example.com", "--site", SITE, "--password", "x").status == 2
-    assert "password" not in " ".join(name for name in os.environ if "PEXIP" in name)
+def test_a_password_is_taken_from_a_file_or_a_terminal_only(node, setup, monkeypatch):
+    given = ("--node", f"localhost:{node.port}", "--ca", node.ca, "--site", SITE, "--only", "theme")
+    assert call(*given, "--password", "x").status == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO(USER[1]))
+    assert "nobody can be asked" in call(*given).err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: USER[1])
+    assert call(*given).status == 1
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "")
+    assert call(*given).status == 2
 
 
 # Packages
@@ -536,58 +568,7 @@ def test_a_plugin_that_was_made_for_another_workspace_is_refused(node, setup, fi
     assert done.status == 2 and "is for https://other.example.com, not for https://chat.example.com" in done.err
 
 
-# The policy of pages
-
-@pytest.mark.parametrize("before, after", [
-    ("default-src 'self'", "default-src 'self'; frame-src 'self' {}"),
-    ("default-src 'self'; ", "default-src 'self'; frame-src 'self' {}"),
-    ("child-src 'none'; default-src *", "child-src 'none'; default-src *; frame-src {}"),
-    ("frame-src 'none'", "frame-src {}"), ("Frame-Src 'NONE' ; x", "Frame-Src {}; x"),
-    ("frame-src *; frame-ancestors *", "frame-src *; frame-ancestors *"),
-    ("frame-src; frame-ancestors", "frame-src {}; frame-ancestors {}"),
-    ("frame-src {}; frame-src 'none'", "frame-src {}; frame-src 'none'"),
-    ("frame-ancestors 'self'", "frame-ancestors 'self' {}"), ("img-src 'self'", "img-src 'self'"),
-    ("frame-src HTTPS://CHAT.example.com/", "frame-src HTTPS://CHAT.example.com/"),
-    ("frame-src 'self', frame-ancestors 'none'", "frame-src 'self' {}, frame-ancestors {}"), ("", ""), (";;", ";;"),
-])
-def test_sources_are_added_and_the_rest_stays(before, after):
-    edited = csp.allow(before.replace("{}", SITE), SITE, ("frame-src", "frame-ancestors"))
-    assert edited == after.replace("{}", SITE)
-    assert csp.allow(edited, SITE, ("frame-src", "frame-ancestors")) == edited
-
-
-def test_what_was_edited_admits_the_workspace_whatever_it_was():
-    rng = random.Random(7)
-    words = ["frame-src", "frame-ancestors", "default-src", "child-src", "'none'", "'self'", "*", ";", ";", ",", " ", SITE, "FRAME-SRC"]
-    names = ("frame-src", "frame-ancestors")
-    for _ in range(5000):
-        text = " ".join(rng.choice(words) for _ in range(rng.randrange(12)))
-        edited = csp.allow(text, SITE, names)
-        assert all(csp.admits(edited, SITE, name) for name in names), text
-        assert csp.allow(edited, SITE, names) == edited, text
-        if all(csp.admits(text, SITE, name) for name in names):
-            assert edited == text
-
-
 # Joining instructions
-
-@pytest.mark.parametrize("template, at", [
-    (JOINING, "here</a><br>\r\n<br>\r\n{}Telephone:"), (PERSONAL, "here</a><br>\r\n<br>\r\n{}Telephone:"),
-    ("<table><tr><td><a href='x'>y</a></td></tr>\n<tr><td>z</td></tr></table>", "</tr>\n{}<tr><td>z"),
-    ("Dial {{numeric_alias}}\n{{alias_uuid}}<br>\n", "\n{}{{{{alias_uuid}}}}"), ("<div>Dial</div>\n", "Dial{}</div>"),
-    ("Dial", "Dial{}"), ("<table><tr><td>x</td></tr></table><a href='x'>y</a> z", "y</a>{} z"),
-])
-@pytest.mark.parametrize("personal", [False, True])
-def test_the_link_stands_once_at_a_good_place(template, at, personal):
-    once = scheduler.with_link(template, LINK, personal)
-    ours = scheduler.OURS.findall(once)
-    assert len(ours) == 1 and scheduler.OURS.sub("", once) == template
-    assert at.format(ours[0]) in once
-    assert ("{% set numeric_alias = numeric_aliases[0] %}" in ours[0]) is personal
-    assert scheduler.with_link(once, LINK, personal) == once
-    other = scheduler.with_link(once, "https://chat.example.com/pexip/go/{{numeric_alias}}", personal)
-    assert "go.rocket.chat" not in other and scheduler.OURS.sub("", other) == template
-
 
 def test_a_template_that_has_no_room_is_refused(node, setup):
     node.named("ms_exchange_connector", "Outlook")["meeting_instructions_template"] = "x" * 12000

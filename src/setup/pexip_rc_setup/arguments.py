@@ -175,7 +175,7 @@ class Settings:
         _https(self.origin, "--site", path=False)
         if len(self.origin) > 200:
             raise SetupError("--site is longer than 200 characters")
-        self.policy_url = given.policy_url or f"{self.origin}/pexip"
+        self.policy_url = (given.policy_url or f"{self.origin}/pexip").rstrip("/")
         self.events_url = given.events_url or f"{self.origin}/pexip/events"
         self.api_url = (given.api_url or f"{self.origin}/pexip").rstrip("/")
         for url, option in ((self.policy_url, "--policy-url"), (self.events_url, "--events-url"), (self.api_url, "--api-url")):

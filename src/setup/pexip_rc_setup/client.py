@@ -24,10 +24,10 @@ def uri_of(value):
         value = value.get("resource_uri")
     if value in (None, ""):
         return None
-    path = urlsplit(value).path if isinstance(value, str) else ""
-    if not OBJECT.fullmatch(path):
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.query or not OBJECT.fullmatch(parts.path):
         raise SetupError(f"the management node names an object in a way that is not understood: {shown(value)[:200]}")
-    return path
+    return parts.path
 
 
 def _messages(value, where=""):

@@ -42,7 +42,7 @@ class Probe:
 
     def policy(self):
         settings = self.settings
-        self._object(f"{settings.policy_url.rstrip('/')}/policy/v1/service/configuration", (200, 404),
+        self._object(f"{settings.policy_url}/policy/v1/service/configuration", (200, 404),
                      (settings.node_user, settings.node_secret))
 
     def events(self):

@@ -67,7 +67,7 @@ def exchange(method, host, port, path, context, *, headers=(), body=None, second
         if late.is_set():
             raise TimeoutError      # what was cut off may look like an end
     except (OSError, http.client.HTTPException, ValueError) as problem:
-        reason = f"no answer within {seconds} seconds" if late.is_set() or isinstance(problem, TimeoutError) \
+        reason = f"no answer within {seconds} seconds" if late.is_set() or isinstance(problem, socket.timeout) \
             else f"the connection broke: {shown(str(problem) or type(problem).__name__)}"
         kind = Unreachable if method == "GET" else Unclear
         raise kind(f"{method} {shown(path)} at {shown(host)}: {reason}") from None
