@@ -241,6 +241,17 @@ def test_another_policy_profile_is_replaced_only_when_told(node, setup):
     assert node.named("system_location", "Overflow")["policy_server"] == node.uri_named("policy_server", "rocket.chat")
 
 
+@pytest.mark.parametrize("part, resource, path", [("policy", "policy_server", "/pexip"), ("events", "event_sink", "/pexip/events")])
+def test_what_leads_elsewhere_under_our_name_is_taken_over_only_when_told(node, setup, part, resource, path):
+    vendor = node.at(node.add(resource, name="rocket.chat", url="https://chat.example.com/api/apps/public/7fc612f5"))
+    done = setup("--apply", "--only", part)
+    assert done.status == 2 and "api/apps/public" in done.err and "--take-over" in done.err and not node.writes()
+    assert setup("--apply", "--only", part, "--take-over").status == 0 and vendor["url"] == SITE + path
+    vendor.update(url=f"{SITE}/old", description=MARK)
+    done = setup("--apply", "--only", part)
+    assert done.status == 0 and f"{SITE}/old -> {SITE}{path}" in done.out and vendor["url"] == SITE + path
+
+
 def test_a_theme_that_is_there_is_replaced_only_when_told(node, setup, files):
     theme = node.add("ivr_theme", name="rocket.chat")
     assert setup("--apply", "--only", "theme").status == 0 and not node.writes()
@@ -650,18 +661,21 @@ def test_what_was_set_up_is_waited_for(node, setup, files, place, monkeypatch):
     assert asked["/rc/"] is None and len(place.requests) == 6
 
 
-@pytest.mark.parametrize("path, answer, said", [
-    ("/pexip/policy/v1/service/configuration", (401, b""), "answers 401"),
-    ("/pexip/policy/v1/service/configuration", (404, b"<html>"), "no JSON object"),
-    ("/pexip/events", (200, {"success": False}), "not answer like the events handler"), ("/api/client/v2/status", (503, b""), "answers 503"),
-    ("/rc/branding/manifest.json", (200, {"version": 0}), "not yet that of the package"),
-    ("/rc/", (200, b"", {"Content-Security-Policy": CSP}), "frame-src"),
-])
-def test_what_does_not_arrive_is_told(node, setup, files, place, path, answer, said):
+def test_what_does_not_arrive_is_told(node, setup, files, place):
     serve_everything(place, files)
-    place.answers[path] = answer
+    wrong = {"/pexip/policy/v1/service/configuration": ((404, b"<html>"), "no JSON object"),
+             "/pexip/events": ((200, {"success": False}), "not answer like the events handler"),
+             "/api/client/v2/status": ((503, b""), "answers 503"),
+             "/rc/branding/manifest.json": ((200, {"version": 0}), "not yet that of the package"),
+             "/rc/": ((200, b"", {"Content-Security-Policy": CSP}), "frame-src")}
+    place.answers |= {path: answer for path, (answer, _) in wrong.items()}
     done = setup(*probing(place, 1), full=True)
-    assert done.status == 2 and said in done.err and done.out.count("right: ") == 4 and "done: " in done.out, done.text
+    assert done.status == 2 and done.err.count("not so: ") == len(wrong) and "right: " not in done.out and "done: " in done.out
+    assert all(said in done.err for _, said in wrong.values()), done.err
+    serve_everything(place, files)
+    place.answers["/pexip/events"] = 401, b""
+    done = setup(*probing(place, 1), full=True)
+    assert done.status == 2 and "answers 401" in done.err and done.out.count("right: ") == 4
 
 
 def test_who_interrupts_it_is_told_what_was_done(node, setup, monkeypatch):

@@ -80,6 +80,7 @@ def _parser():
     add("--sink-name", default="rocket.chat", metavar="NAME", help="the event sink (%(default)s)")
     add("--theme-name", default="rocket.chat", metavar="NAME", help="the theme (%(default)s)")
     add("--branding-name", default="rocket.chat", metavar="NAME", help="what the package's name begins with (%(default)s)")
+    add("--take-over", action="store_true", help="also where a policy profile or event sink of that name leads elsewhere")
     add("--replace-policy", action="store_true", help="also where a location has another policy profile")
     add("--replace-theme", action="store_true", help="upload the theme although there is one of that name")
     add("--replace-branding", action="store_true", help="also where the path shows somebody else's package")
@@ -163,7 +164,7 @@ class Settings:
 
         self._addresses(given)
         self._chosen(given)
-        self.replace_policy, self.replace_theme = given.replace_policy, given.replace_theme
+        self.take_over, self.replace_policy, self.replace_theme = given.take_over, given.replace_policy, given.replace_theme
         self.replace_branding, self.set_secret = given.replace_branding, given.set_secret
         self.context = trust(given.ca)
         self.manifest = None        # of the branding package, once it has been read

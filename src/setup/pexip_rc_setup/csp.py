@@ -3,14 +3,10 @@
 FALLBACKS = {"frame-src": ("child-src", "default-src")}
 
 
-def _words(directive):
-    return directive.split()
-
-
 def _find(directives, name):
     """Where the directive stands; a second one of the same name is ignored by browsers."""
     for index, directive in enumerate(directives):
-        words = _words(directive)
+        words = directive.split()
         if words and words[0].lower() == name:
             return index
     return None
@@ -18,7 +14,7 @@ def _find(directives, name):
 
 def _sources(directives, name):
     index = _find(directives, name)
-    return None if index is None else _words(directives[index])[1:]
+    return None if index is None else directives[index].split()[1:]
 
 
 def _is_none(sources):
@@ -36,7 +32,7 @@ def _added(directives, name, origin):
         if allows(sources, origin):
             return directives
         old = directives[index].rstrip()
-        kept = old[:len(old) - len(_words(old)[-1])].rstrip() if _is_none(sources) else old
+        kept = old[:len(old) - len(old.split()[-1])].rstrip() if _is_none(sources) else old
         return [*directives[:index], f"{kept} {origin}", *directives[index + 1:]]
     for fallback in FALLBACKS.get(name, ()):
         sources = _sources(directives, fallback)

@@ -107,6 +107,10 @@ def certificates(text):
     return found
 
 
+def fingerprint(pem):
+    return "SHA-256 " + hashlib.sha256(certificates(pem)[0][0]).hexdigest()
+
+
 def _value(value):
     return str(value) if isinstance(value, bool) else "" if value is None else str(value)
 

@@ -3,7 +3,6 @@
 from . import csp
 from .client import GLOBAL, uri_of
 from .packages import certificates, check_theme, smallest_theme
-from .plan import display
 from .report import SetupError, quoted, shown
 
 CSP_MAX = 4096              # characters that Infinity takes
@@ -17,6 +16,13 @@ def _credentials(job, found):
     if found is None or found.get("username") != settings.node_user or settings.set_secret:
         wanted["password"] = settings.node_secret
     return wanted
+
+
+def _refuse_foreign(job, title, found, url, option):
+    """One of that name may belong to another product, or to another workspace."""
+    there = found.get("url") if found else None
+    if there and there != url and found.get("description") != job.settings.mark and not job.settings.take_over:
+        raise SetupError(f"{title} leads to {shown(there)[:300]}: {option} gives ours another name, --take-over changes this one")
 
 
 def _tell_of_secret(job, title, wanted):
@@ -47,6 +53,7 @@ def policy(job):
     name = settings.policy_name
     title = f"policy profile {quoted(name)}"
     found = job.client.find("policy_server", "name", name)
+    _refuse_foreign(job, title, found, settings.policy_url, "--policy-name")
     switches = {f"enable_{each.replace('-', '_')}_lookup": each in settings.lookups for each in LOOKUPS}
     wanted = {"name": name, "url": settings.policy_url, **_credentials(job, found),
               **{switch: True for switch, on in switches.items() if on}}
@@ -60,6 +67,7 @@ def events(job):
     name = settings.sink_name
     title = f"event sink {quoted(name)}"
     found = job.client.find("event_sink", "name", name)
+    _refuse_foreign(job, title, found, settings.events_url, "--sink-name")
     if found is None:
         for other in job.client.all("event_sink"):
             if other.get("url") == settings.events_url:
@@ -172,5 +180,4 @@ def security(job):
         raise SetupError(f"{title}: it would be {len(edited)} characters long, {CSP_MAX} are possible")
     if edited != text:
         lines = [(name, None, f"added: {settings.origin}") for name in names if not csp.admits(text, settings.origin, name)]
-        lines.append(("content_security_policy_header", f"{len(text)} characters", f"{len(edited)} characters"))
         job.change("csp", "global", GLOBAL, title, {"content_security_policy_header": edited}, lines)

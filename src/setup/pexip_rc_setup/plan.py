@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from .client import uri_of
+from .packages import fingerprint
 from .report import SetupError, Unclear, quoted, shown
 
 SECRET = "(secret)"
@@ -44,6 +45,8 @@ def resolved(value):
 def display(name, value):
     if name == "password":
         return SECRET
+    if name == "certificate":
+        return fingerprint(value)
     if isinstance(value, New):
         return value.title
     if value is None or value == "":
@@ -109,7 +112,8 @@ class Job:
         they are wanted only where they have to be sent."""
         name = wanted.get("name", key)
         if found is None:
-            fields = self.known(resource, title, {**(on_creation or {}), **wanted}, needed)
+            fields = self.known(resource, title, {**wanted, **{each: value for each, value in (on_creation or {}).items()
+                                                               if each not in wanted}}, needed)
             made = New(f"the new {title}")
             lines = [(each, None, display(each, value)) for each, value in fields.items()]
             self.plan(Change(part, "is made", resource, title, made, fields, files, lines + _file_lines(files)))

@@ -29,10 +29,10 @@ def quoted(name):
 class Report:
     """Lines for a person as they come, or with as_json one object at the end."""
 
-    def __init__(self, as_json=False, out=None):
+    def __init__(self, as_json=False):
         self.as_json = as_json
-        self.out = out or sys.stdout
-        for stream in (self.out, sys.stderr):
+        self.out = sys.stdout
+        for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")       # whatever the terminal's character set is
         self.secrets = []
