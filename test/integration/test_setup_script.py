@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from httpd import PATIENCE, REPOSITORY, free_ports
 from management import BASE, CSP, USER, Handler, Management, Server
-from workspace import NODES, SITE, secret_lines
+from workspace import ADMIN, NODES, PREFIX, SITE, secret_lines, workspace
 
 sys.path.insert(0, str(REPOSITORY / "src" / "setup"))
 sys.dont_write_bytecode = True
@@ -247,6 +247,8 @@ def test_what_leads_elsewhere_under_our_name_is_taken_over_only_when_told(node, 
     done = setup("--apply", "--only", part)
     assert done.status == 2 and "api/apps/public" in done.err and "--take-over" in done.err and not node.writes()
     assert setup("--apply", "--only", part, "--take-over").status == 0 and vendor["url"] == SITE + path
+    vendor["url"] += "/"
+    assert setup("--apply", "--only", part).status == 0 and vendor["url"] == SITE + path
     vendor.update(url=f"{SITE}/old", description=MARK)
     done = setup("--apply", "--only", part)
     assert done.status == 0 and f"{SITE}/old -> {SITE}{path}" in done.out and vendor["url"] == SITE + path
@@ -676,6 +678,26 @@ def test_what_does_not_arrive_is_told(node, setup, files, place):
     place.answers["/pexip/events"] = 401, b""
     done = setup(*probing(place, 1), full=True)
     assert done.status == 2 and "answers 401" in done.err and done.out.count("right: ") == 4
+
+
+def test_the_module_itself_gives_the_link_and_is_found_to_answer(node, setup, files, place, make_httpd):
+    httpd = make_httpd("", start=False, tls=True)
+    httpd.make_certificate()
+    httpd.configure(f"SSLEngine On\nSSLCertificateFile {httpd.root}/conf/tls.crt\nSSLCertificateKeyFile {httpd.root}/conf/tls.key\n"
+                    + workspace())
+    httpd.start()
+    (files / "both.crt").write_text(node.ca.read_text() + (httpd.root / "conf" / "tls.crt").read_text())
+    (files / "api").write_text(secret_lines(*ADMIN))
+    place.answers["/api/client/v2/status"] = 200, {}
+    url = f"https://localhost:{httpd.port}{PREFIX}"
+    done = setup("--apply", "--skip", "csp", "--location", "Oslo", "--scheduler", "Outlook", "--api-url", url, "--api-credentials", files / "api",
+                 "--policy-url", url, "--events-url", f"{url}/events", "--probe", f"https://localhost:{place.port}",
+                 "--probe-seconds", 30 * PATIENCE, ca=files / "both.crt")
+    assert done.status == 0 and done.out.count("right: ") == 3, done.text
+    connector = node.named("ms_exchange_connector", "Outlook")
+    for field in (scheduler.SINGLE, scheduler.PERSONAL):
+        link, = re.findall(r"https://go\.rocket\.chat/[^\"]*", connector[field])
+        assert link.startswith("https://go.rocket.chat/conference?host=chat.example.com&amp;path=conference%2F{{numeric_alias}}")
 
 
 def test_who_interrupts_it_is_told_what_was_done(node, setup, monkeypatch):

@@ -177,7 +177,7 @@ class Settings:
         if len(self.origin) > 200:
             raise SetupError("--site is longer than 200 characters")
         self.policy_url = (given.policy_url or f"{self.origin}/pexip").rstrip("/")
-        self.events_url = given.events_url or f"{self.origin}/pexip/events"
+        self.events_url = (given.events_url or f"{self.origin}/pexip/events").rstrip("/")
         self.api_url = (given.api_url or f"{self.origin}/pexip").rstrip("/")
         for url, option in ((self.policy_url, "--policy-url"), (self.events_url, "--events-url"), (self.api_url, "--api-url")):
             _https(url, option)

@@ -20,8 +20,8 @@ def _credentials(job, found):
 
 def _refuse_foreign(job, title, found, url, option):
     """One of that name may belong to another product, or to another workspace."""
-    there = found.get("url") if found else None
-    if there and there != url and found.get("description") != job.settings.mark and not job.settings.take_over:
+    there = str(found.get("url") or "") if found else ""
+    if there.rstrip("/") not in ("", url) and found.get("description") != job.settings.mark and not job.settings.take_over:
         raise SetupError(f"{title} leads to {shown(there)[:300]}: {option} gives ours another name, --take-over changes this one")
 
 
