@@ -4,6 +4,7 @@ APXS    ?= $(firstword $(wildcard /usr/bin/apxs /usr/bin/apxs2 /usr/sbin/apxs) a
 PYTHON  ?= /usr/bin/python3
 CC      ?= cc
 DESTDIR ?=
+PREFIX  ?= /usr
 PORT    ?= 8443
 ARGS    ?=
 
@@ -245,6 +246,9 @@ test: deps
 install: $(SO)
 	install -d "$(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)"
 	install -m 644 $(SO) "$(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)/"
+	install -d "$(DESTDIR)$(PREFIX)/sbin" "$(DESTDIR)$(PREFIX)/lib/pexip-rc/pexip_rc_setup"
+	install -m 755 src/setup/pexip-rc-setup "$(DESTDIR)$(PREFIX)/sbin/"
+	install -m 644 src/setup/pexip_rc_setup/*.py "$(DESTDIR)$(PREFIX)/lib/pexip-rc/pexip_rc_setup/"
 	@if [ -e /etc/debian_version ]; then \
 	    available="$(DESTDIR)/etc/apache2/mods-available"; \
 	    install -d "$$available"; \
