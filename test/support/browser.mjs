@@ -16,8 +16,9 @@ const visits = [];
 
 /* Headers as they were sent; the page may be gone before the browser can tell them. */
 async function describe(request) {
+    const at = Date.now();
     const headers = await request.allHeaders().catch(() => request.headers());
-    return { method: request.method(), url: request.url(), type: request.resourceType(), headers, body: request.postData() };
+    return { at, method: request.method(), url: request.url(), type: request.resourceType(), headers, body: request.postData() };
 }
 
 function watch(context) {

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from httpd import PATIENCE
+from waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = REPOSITORY / "build" / "npm" / "browser"
@@ -36,7 +37,7 @@ class BrowserError(Exception):
 
 
 class Seen(NamedTuple):
-    """What has happened on a page since it was opened: each request has method, url, type, headers and body."""
+    """What has happened on a page since it was opened: each request has method, url, type, headers, body, and when it began (at, ms)."""
 
     requests: list
     console: list
@@ -88,8 +89,16 @@ class Page:
         return self.call("evaluate", f"({function})(...{json.dumps(args)})", **where)
 
     def wait_for(self, function, *args, **where):
-        """Until the function returns something true."""
-        self.call("waitForFunction", f"({function})(...{json.dumps(args)})", **where)
+        """Until the function returns something true. Asked from here: a page's policy forbids to do so inside of it."""
+        return wait_until(lambda: self._now(function, *args, **where), TIMEOUT, function)
+
+    def _now(self, function, *args, **where):
+        try:
+            return self.evaluate(function, *args, **where)
+        except BrowserError as error:
+            if "Execution context was destroyed" in str(error):     # by a navigation: the next page may say more
+                return None
+            raise
 
     def wait_for_url(self, pattern):
         """A glob: * stops at a slash, ** does not."""
