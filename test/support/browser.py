@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = REPOSITORY / "build" / "npm" / "browser"
 DRIVER = REPOSITORY / "test" / "support" / "browser.mjs"
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
-TIMEOUT = 15 * PATIENCE     # seconds for whatever a page is waited for
+TIMEOUT = 60 * PATIENCE     # seconds for whatever a page is waited for
 
 
 def chromium():
