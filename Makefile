@@ -10,7 +10,8 @@ ARGS    ?=
 # What is built from, and what it is tested with besides, by the names of Debian's packages.
 BUILD_PACKAGES = gcc libc6-dev apache2-dev libjansson-dev libcurl4-openssl-dev \
                  libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql
-TEST_PACKAGES  = apache2-bin libcmocka-dev postgresql openssl python3 python3-pytest python3-psycopg2
+TEST_PACKAGES  = apache2-bin libcmocka-dev postgresql openssl python3 python3-pytest python3-psycopg2 \
+                 python3-jinja2
 
 BUILD = build
 SO    = $(BUILD)/mod_pexip_rc.so
@@ -43,7 +44,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all deps build-deps run test install clean format unit sanitized app contract browser node
+.PHONY: all bench deps build-deps run test install clean format unit sanitized app contract browser node
 
 all: $(SO)
 
@@ -177,6 +178,21 @@ $(NPM_HOME)/browser/installed: | $(NPM_HOME)/npm/installed
 browser: node
 	@$(if $(shell command -v chromium),:,sh test/support/deps.sh chromium)
 	@$(MAKE) --no-print-directory $(NPM_HOME)/browser/installed
+
+# What the speed is compared with. BENCH passes options: BENCH="--rounds 9 --meetings 10".
+BENCH_PACKAGES = wrk
+
+$(BUILD)/mod_bench.so: test/bench/mod_bench.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(OPTIMISE) $(HARDENING) $(APR_FLAGS) $(HTTPD_FLAGS) -shared -o $@ $< -ljansson
+
+$(BUILD)/bench_sizes.so: test/bench/sizes.c $(call objects,plain,$(CORE) $(STORE))
+	$(CC) $(BASE) $(OPTIMISE) -shared -o $@ $^ -lpthread
+
+bench: deps
+	@sh test/support/deps.sh $(BENCH_PACKAGES)
+	@$(MAKE) --no-print-directory all $(BUILD)/mod_bench.so $(BUILD)/bench_sizes.so
+	@$(PYTHON) test/bench/bench.py $(BENCH)
 
 run: deps
 	@$(MAKE) --no-print-directory $(SO)

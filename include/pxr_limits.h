@@ -23,7 +23,8 @@
 
 /* The random part of a join link: 26 characters of 62, 154 bits. */
 #define PXR_JOIN_KEY_LEN 26
-#define PXR_KEY_MAX 64
+/* Of what a database may bring, too. */
+#define PXR_KEY_MAX 31
 
 /* Everything that can lead to a meeting in the index: ids, numbers, join keys. */
 #define PXR_ALIAS_MAX 64
@@ -82,6 +83,12 @@
 
 /* Packed title, room, creator and discussion of one meeting. */
 #define PXR_DETAILS_MAX (28 * 1024)
+
+/* What a link to a scheduled meeting may carry, the longest such link (a byte that is encoded three
+ * times takes seven), and what Infinity takes as one template. */
+#define PXR_SCHEDULED_ALIAS_MAX 250
+#define PXR_SCHEDULED_LINK_SIZE 6144
+#define PXR_TEMPLATE_MAX 12288
 
 /* Events. One inner event of a real node has at most about 20 KB (event reference 7.1). */
 #define PXR_EVENT_BODY_DEFAULT (8 * 1024 * 1024)

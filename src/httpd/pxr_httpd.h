@@ -19,6 +19,7 @@
 #include "pxr_outside.h"
 #include "pxr_policy.h"
 #include "pxr_rest.h"
+#include "pxr_schedule.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -314,6 +315,11 @@ int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *re
 int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);
+/* handler_scheduling.c, below the API; `rest` is what follows there. */
+int pxr_handle_scheduling(request_rec *r, const pxr_call_t *call, const char *rest);
+/* Where the links of this workspace lead. */
+pxr_schedule_t pxr_schedule_of(const pxr_workspace_t *w);
+int pxr_handle_go(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
 int pxr_handle_status(request_rec *r, const pxr_call_t *call);
 
@@ -386,7 +392,8 @@ const char *pxr_page_nonce(request_rec *r);
 /* `body` and `head` are HTML, `head` may be "". `connects` lets its script ask us. */
 int pxr_reply_html(request_rec *r, int status, const char *nonce, const char *title,
                    const char *head, const char *body, bool connects);
-/* `title` and `text` are plain text; `when` is 0 or a moment to show. */
+/* `title` and `text` are plain text. `when` is 0 or a moment that is waited for: it is shown in the
+ * visitor's time zone, and the page loads itself anew then. */
 int pxr_reply_page(request_rec *r, int status, const char *title, const char *text,
                    pxr_time_t when);
 

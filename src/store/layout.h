@@ -25,7 +25,7 @@
  */
 
 #define PXR_MAGIC UINT64_C(0x5058523153544f52)
-#define PXR_LAYOUT 4
+#define PXR_LAYOUT 5
 
 #define PXR_BLOCK_DATA 252
 #define PXR_LOG_BYTES 8192
@@ -243,9 +243,10 @@ struct pxr_segment {
     _Atomic(uint32_t) bell;         /* somebody wants the keeper to look */
     _Atomic(uint32_t) rounds_begun; /* by the keeper */
     _Atomic(uint32_t) rounds_done;
-    _Atomic(uint32_t) pulls_done; /* the last round that read all there was */
-    _Atomic(int64_t) round_began; /* by the steady clock, 0: none is under way */
-    _Atomic(uint32_t) tells;      /* something was told */
+    _Atomic(uint32_t) pulls_done;    /* the last round that read all there was */
+    _Atomic(int64_t) round_began;    /* by the steady clock, 0: none is under way */
+    _Atomic(int64_t) stood_still_at; /* by the steady clock, 0: never */
+    _Atomic(uint32_t) tells;         /* something was told */
     uint32_t reserved;
     _Atomic(int64_t) deliver_until; /* by the steady clock: this machine delivers */
     pxr_keep_mark_t mark;

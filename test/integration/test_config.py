@@ -13,6 +13,8 @@ from meetings import Api
 from waiting import wait_until
 from workspace import ADMIN, SECRET_FILE, guarded, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 REQUIRED = "PexipRCBaseURL https://meet.example.com\nPexipRCSiteURL https://chat.example.com\n"
 FILES = {
     "good": "482913\n607254\n", "same": "482913\n482913\n", "lengths": "482913\n6072541\n", "letters": "48291x\n607254\n", "short": "482\n607\n",
@@ -116,7 +118,7 @@ BAD = [
     *[("PexipRCSiteURL", value, "https://") for value in ("chat.example.com", "ftp://chat.example.com", "https://", "http://chat.example.com",
                                                           "https://chat.example.com/#x", "https://:8443", "https://chat.example.com:99999")],
     *[("PexipRCJoinURL", value, "https://") for value in ("/pexip", "ftp://chat.example.com", "https://", "https://chat.example.com/?x=1", "none at all")],
-    *[("PexipRCBrandingPath", value, "100") for value in ("a/b", "/sales", "a b", "../x", "säles", "a?b", "x" * 101)],
+    *[("PexipRCBrandingPath", value, "100") for value in ("a/b", "/sales", "a b", "a%41", "../x", "säles", "a?b", "x" * 101)],
     *[("PexipRCMeetingPath", value, "{alias}") for value in ("/webapp/conference?conference=", "/webapp/{alias}", "/webapp/conference", "/?x={id}")],
     *[("PexipRCMeetingPath", value, "'/'") for value in ("webapp/m/{alias}?", "?", "https://meet.example.com/m/{alias}?")],
     *[("PexipRCTheme", value, "250") for value in ("t" * 251, "ä" * 126)],
