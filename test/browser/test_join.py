@@ -99,13 +99,21 @@ def kept_to_ourselves(site, web, page, *secrets):
 
 # Who is led where
 
+def stand_still(page):
+    """The page's clock stops, so that it can be looked at before it leads on."""
+    page.call("clock.install", {"time": 1000})
+    page.call("clock.pauseAt", 2000)
+
+
 @pytest.mark.parametrize("query, name", [("", None), ("?name=Anna%20%26%20Bo", "Anna & Bo")])
-def test_who_is_not_known_comes_in_as_guest_at_once(site, web, meeting, visit, query, name):
+def test_who_is_not_known_comes_in_as_guest_within_a_second(site, web, meeting, visit, query, name):
     page = visit()
+    stand_still(page)
     page.goto(meeting["join_url"] + query)
+    page.call("clock.runFor", 500)
+    assert page.url == meeting["join_url"] + query
+    page.call("clock.runFor", 500)
     assert landed(page) == expected(meeting, "guest", name)
-    first, last = page.seen().requests[0], page.seen().requests[-1]
-    assert last["at"] - first["at"] < 5000 * PATIENCE       # a second, on a machine that has nothing else to do
     kept_to_ourselves(site, web, page)
 
 
@@ -162,12 +170,6 @@ def test_without_storage_the_visitor_is_a_guest(meeting, visit):
 
 
 # The page itself
-
-def stand_still(page):
-    """The page's clock stops, so that it can be looked at before it leads on."""
-    page.call("clock.install", {"time": 1000})
-    page.call("clock.pauseAt", 2000)
-
 
 def test_who_says_that_the_meeting_is_his_is_told_how(site, web, meeting, visit):
     page = visit()
@@ -250,7 +252,7 @@ def test_while_rocketchat_hangs_others_come_in_as_guests(site, meeting, stranger
     assert landed(page) == expected(meeting, "guest")
     assert fault.hits == 1
     posted = next(each for each in page.seen().requests if each["method"] == "POST")
-    assert page.seen().requests[-1]["at"] - posted["at"] < 8000 * PATIENCE
+    assert page.seen().requests[-1]["at"] - posted["at"] < 20000 * PATIENCE
 
 
 def test_while_rocketchat_is_slow_others_come_in_as_guests(site, meeting, stranger, visit, away):
@@ -272,15 +274,13 @@ def test_the_creator_waits_until_rocketchat_is_back(site, web, meeting, creator,
     kept_to_ourselves(site, web, page, creator.token)
 
 
-@pytest.mark.parametrize("script", [True, False])
-def test_a_creator_whose_session_is_in_cookies_gets_a_page_that_tries_again(site, web, meeting, creator, visit, away, script):
-    page = visit(script=script)
+def test_a_creator_whose_session_is_in_cookies_gets_a_page_that_tries_again(site, web, meeting, creator, visit, away):
+    page = visit(script=False)
     page.set_cookies(site.url, creator.cookies())
     fault = away("hang")
     page.goto(meeting["join_url"])
     assert page.text("h1") == "Rocket.Chat cannot be reached"
-    if script:
-        check_looks(page, "join-retry", narrow=True)
+    check_looks(page, "join-retry", narrow=True)
     fault.stop()
     assert landed(page) == expected(meeting, "host", creator.name)    # by itself
     kept_to_ourselves(site, web, page)
@@ -299,8 +299,7 @@ def test_whoever_does_not_want_to_wait_goes_in_as_guest(site, meeting, creator, 
 
 @pytest.mark.parametrize("case, status, heading", [
     ("ended", 410, "The meeting has ended"), ("unknown", 404, "There is no such meeting"), ("early", 403, "The meeting has not begun yet")])
-@pytest.mark.parametrize("script", [True, False])
-def test_where_nobody_can_join_a_page_says_why(site, meeting, visit, case, status, heading, script):
+def test_where_nobody_can_join_a_page_says_why(site, meeting, visit, case, status, heading):
     url = meeting["join_url"]
     if case == "ended":
         site.api.delete(meeting["id"])
@@ -308,7 +307,7 @@ def test_where_nobody_can_join_a_page_says_why(site, meeting, visit, case, statu
         url += "x"
     else:
         url = site.api.create(room=site.general.as_meant(), creator=site.nina.creator(), not_before=NEXT_YEAR)["join_url"]
-    page = visit(site.nina, script=script, zone="Asia/Kolkata")
+    page = visit(site.nina)
     assert page.goto(url)["status"] == status
     assert page.text("h1") == page.call("title") == heading
     assert page.url == url
@@ -326,23 +325,20 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("how", ["cookies", "storage"])
-@pytest.mark.parametrize("title", HOSTILE.values(), ids=HOSTILE)
-def test_a_title_is_text_and_nothing_else(site, web, visit, how, title):
-    meeting = site.api.create(title=title, room=site.general.as_meant(), creator=site.nina.creator())
-    title = site.api.read(meeting["id"])["title"]
+def test_a_title_is_text_and_nothing_else(site, web, visit, how):
     page = visit(site.nina if how == "storage" else None)
     if how == "cookies":
         page.set_cookies(site.url, site.nina.cookies())
-    page.goto(meeting["join_url"] + "/info")
-    page.wait_for("() => document.querySelector('dl')")
-    assert page.text("h1") == title
-    assert page.evaluate("() => document.querySelector('h1').childElementCount") == 0
-    # Browsers show no runs of white space in a title.
-    assert page.evaluate("() => document.title") == " ".join(title.split(" "))
-    assert page.evaluate("() => document.querySelectorAll('img,svg,a,iframe').length") == 0
-    shown = dict(zip(*page.evaluate("() => ['dt', 'dd'].map((tag) => [...document.querySelectorAll(tag)].map((each) => each.textContent))")))
-    assert shown["PIN for guests"] == meeting["pins"]["guest"] and meeting["pins"]["host"] in shown.values()
-    check_looks(page, f"info-{how}", narrow=True)
+    for kind, title in HOSTILE.items():
+        meeting = site.api.create(title=title, room=site.general.as_meant(), creator=site.nina.creator())
+        title = site.api.read(meeting["id"])["title"]
+        page.goto(meeting["join_url"] + "/info")
+        page.wait_for("() => document.querySelector('dl')")
+        assert page.text("h1") == page.evaluate("() => document.title") == title
+        assert page.evaluate("() => [...document.querySelectorAll('h1 *,img,svg,a,iframe')].length") == 0
+        shown = dict(zip(*page.evaluate("() => ['dt', 'dd'].map((tag) => [...document.querySelectorAll(tag)].map((each) => each.textContent))")))
+        assert shown["PIN for guests"] == meeting["pins"]["guest"] and meeting["pins"]["host"] in shown.values()
+        check_looks(page, f"info-{kind}" if how == "cookies" else None, narrow=True)
     kept_to_ourselves(site, web, page, site.nina.token)
 
 

@@ -33,8 +33,11 @@ function watch(context) {
     return seen;
 }
 
-function targetOf({ visit, frame, selector }) {
+function targetOf({ visit, frame, selector, context }) {
     const { page } = visits[visit];
+    if (context) {
+        return page.context();
+    }
     const target = frame ? page.frames().find((each) => each !== page.mainFrame() && each.url().includes(frame)) : page;
     if (!target) {
         throw new Error(`no frame shows ${frame}, but ${page.frames().map((each) => each.url()).join(' ')}`);
@@ -54,7 +57,7 @@ const orders = {
         const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
         context.setDefaultTimeout(timeout);
         const seen = watch(context);
-        return visits.push({ context, seen, page: await context.newPage() }) - 1;
+        return visits.push({ seen, page: await context.newPage() }) - 1;
     },
     async call({ method, args, ...where }) {
         const path = method.split('.');
@@ -65,10 +68,9 @@ const orders = {
         const { requests, ...rest } = visits[visit].seen;
         return { ...rest, requests: await Promise.all(requests) };
     },
-    cookies: ({ visit, cookies }) => visits[visit].context.addCookies(cookies).then(() => null),
     url: ({ visit }) => visits[visit].page.url(),
     frames: ({ visit }) => visits[visit].page.frames().slice(1).map((frame) => frame.url()),
-    close: ({ visit }) => visits[visit].context.close().then(() => null),
+    close: ({ visit }) => visits[visit].page.context().close().then(() => null),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

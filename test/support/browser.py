@@ -64,7 +64,7 @@ class Page:
         return self._browser.order(what, visit=self._visit, **members)
 
     def call(self, method, *args, **where):
-        """Any method of playwright's page, or of the element `selector`; `frame` as above."""
+        """Any method of playwright's page, or of the element `selector`; `frame` as above; context=True: of the page's context."""
         return self._order("call", method=method, args=args, **where)
 
     def goto(self, url, **options):
@@ -96,7 +96,8 @@ class Page:
         try:
             return self.evaluate(function, *args, **where)
         except BrowserError as error:
-            if "Execution context was destroyed" in str(error):     # by a navigation: the next page may say more
+            # By a navigation; or a frame is not there yet. The next look may show more.
+            if "Execution context was destroyed" in str(error) or "no frame shows" in str(error):
                 return None
             raise
 
@@ -114,7 +115,7 @@ class Page:
         self.call("screenshot", {"path": str(SCREENSHOTS / f"{name}.png"), "fullPage": True})
 
     def set_cookies(self, url, cookies):
-        self._order("cookies", cookies=[{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+        self.call("addCookies", [{"name": name, "value": value, "url": url} for name, value in cookies.items()], context=True)
 
     @property
     def url(self):
