@@ -29,8 +29,8 @@ CALL = "/api/client/v2/conferences/aB3xYz/"
 BRANDING = "/webapp3/branding/"
 # What httpd has to say of nodes that are not what they should be.
 NODE_TROUBLE = r"\[(proxy|proxy_http|proxy_hcheck|proxy_balancer|ssl):(error|warn)\]"
-# Two checks, one second apart, each of which may have to wait for its time-out of two seconds.
-NOTICED = 10 * PATIENCE
+# A check each second, which may have to wait for its time-out of four.
+NOTICED = 20 * PATIENCE
 
 
 def adapted(text, server, changes):
@@ -41,7 +41,7 @@ def adapted(text, server, changes):
             ("/etc/ssl/private/meet.example.com.key", "conf/tls.key"),
             ("${APACHE_LOG_DIR}/meet.example.com.log", "logs/example.log"),
             ("/srv/pexip-branding/", f"{server.root}/branding/"),
-            ("hcinterval=10", "hcinterval=1"), ("hcpasses=2", "hcpasses=1"), ("timeout=30 ", "timeout=2 "), ("retry=5", "retry=1"), *changes):
+            ("hcinterval=10 hcfails=2 hcpasses=2", "hcinterval=1 hcfails=1 hcpasses=1"), ("timeout=30 ", "timeout=4 "), ("retry=5", "retry=1"), *changes):
         assert from_ in text, from_
         text = text.replace(from_, to)
     return text
@@ -145,10 +145,11 @@ def front(made):
 
 # Nodes: what they get
 
-@pytest.mark.parametrize("path", ["/", "/webapp3/m/aB3xYz?name=Nina&pin=1234", "/conference?conference=aB3xYz&rid=https%3A%2F%2Fx", "/api/client/v2/statusx",
-                                  f"{CALL}participants", "/api/client/v2/conferences/meet.alice%40x.com%2Fz/request_token",
-                                  "/api/client/v2/conferences/meet.alice%40x.com%2Fz/participants?a=%2F", "/api/client/v2/conferences/meet.alice@x.com/release_token?token=x",
-                                  "/webapp3//x", "/static/webrtc/js/pexrtc.js", "/webapp3/branding", "/webapp3/brandingx/manifest.json", "/webapp/branding/manifest.json"])
+@pytest.mark.parametrize("path", [
+    "/", "/webapp3/m/aB3xYz?name=Nina&pin=1234", "/conference?conference=aB3xYz&rid=https%3A%2F%2Fx", "/api/client/v2/statusx", f"{CALL}participants",
+    "/api/client/v2/conferences/meet.alice%40x.com%2Fz/request_token", "/api/client/v2/conferences/meet.alice%40x.com%2Fz/participants?a=%2F",
+    "/api/client/v2/conferences/meet.alice@x.com/release_token?token=x", "/webapp3//x", "/static/webrtc/js/pexrtc.js", "/webapp3/branding",
+    "/webapp3/brandingx/manifest.json", "/webapp/branding/manifest.json"])
 def test_everything_reaches_a_node_as_it_came(front, path):
     answer = front.get(path, {"X-Real-IP": "203.0.113.9"})
     assert answer.status == 200 and answer.json()["path"] == path
@@ -171,8 +172,9 @@ def test_a_browser_stays_with_its_node(front):
         assert again.json()["node"] == answer.json()["node"] and "Set-Cookie" not in again.headers
 
 
-@pytest.mark.parametrize("cookie", ["PXROUTE=.n9", "PXROUTE=", "PXROUTE=.", "PXROUTE=n1", "PXROUTE=.n1.n2.n3", "PXROUTE=..", "PXROUTE=.N1", "PXROUTE=." + "n" * 5000,
-                                    "PXROUTE=.n1%0d%0aX: y", "=;PXROUTE;PXROUTE"])
+@pytest.mark.parametrize("cookie", [
+    "PXROUTE=.n9", "PXROUTE=", "PXROUTE=.", "PXROUTE=n1", "PXROUTE=.n1.n2.n3", "PXROUTE=..", "PXROUTE=.N1", "PXROUTE=." + "n" * 5000,
+    "PXROUTE=.n1%0d%0aX: y", "=;PXROUTE;PXROUTE"])
 def test_a_cookie_of_somebody_elses_making_is_as_good_as_none(front, cookie):
     answer = front.get("/webapp3/", {**PAGE, "Cookie": cookie})
     assert answer.status == 200 and answer.headers["Set-Cookie"].split(";")[0] in ("PXROUTE=.n1", "PXROUTE=.n2")
@@ -244,6 +246,14 @@ def test_each_event_arrives_at_once_and_is_not_compressed(front):
             assert answer.readline() == f"data: event {number}\n".encode() and answer.readline() == b"\n"
     other = front.get("/" + "long" * 100, {"Accept-Encoding": "gzip"})
     assert other.status == 200 and other.headers["Content-Encoding"] == "gzip"
+
+
+def test_a_reload_cuts_no_stream(front):
+    with front.stream() as (answer, theirs):
+        front.server.graceful()
+        assert front.everyone() == {"one", "two"}
+        theirs.say("after it")
+        assert answer.readline() == b"data: after it\n"
 
 
 class Streams:
@@ -343,8 +353,9 @@ def test_the_package_comes_from_here_with_what_browsers_ask_of_it(front, name, k
     assert all(node.requests == [] for node in front.nodes)
 
 
-@pytest.mark.parametrize("path", ["", "plugins/", "plugins/rc-chat", "passwd.json", "etc/passwd", "missing.json", "..%2f..%2f..%2fetc/passwd",
-                                  "%2e%2e/%2e%2e/secret", "..%5csecret", "manifest.json/x", "x" * 300, "%00", "plugins/rc-chat/%2e%2e%2f%2e%2e%2fpasswd.json"])
+@pytest.mark.parametrize("path", [
+    "", "plugins/", "plugins/rc-chat", "passwd.json", "etc/passwd", "missing.json", "..%2f..%2f..%2fetc/passwd", "%2e%2e/%2e%2e/secret",
+    "..%5csecret", "manifest.json/x", "x" * 300, "%00", "plugins/rc-chat/%2e%2e%2f%2e%2e%2fpasswd.json"])
 def test_neither_lists_nor_links_nor_ways_out(front, path):
     front.server.expect(r"\[core:error\]")
     (front.server.root / "branding" / "secret").write_text("root:")
@@ -439,8 +450,9 @@ def test_where_a_node_has_no_policy_none_is_made(front):
     assert policies(front) == ([], [])
 
 
-@pytest.mark.parametrize("upstream", ["frame-src " + "https://a.example.com " * 300, ";" * 7000 + "default-src 'self'", "," * 7000, " " * 7000 + "frame-src 'self'",
-                                      "default-src 'self'" + ";x" * 3400, "frame-src" + " " * 6000 + "'none'x", "a;" * 3000 + ",default-src" * 100])
+@pytest.mark.parametrize("upstream", [
+    "frame-src " + "https://a.example.com " * 300, ";" * 7000 + "default-src 'self'", "," * 7000, " " * 7000 + "frame-src 'self'",
+    "default-src 'self'" + ";x" * 3400, "frame-src" + " " * 6000 + "'none'x", "a;" * 3000 + ",default-src" * 100])
 def test_enormous_policies_cost_no_time(front, upstream):
     before = time.monotonic()
     got, = changed(front, upstream)
