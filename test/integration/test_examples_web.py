@@ -66,7 +66,7 @@ def package(root):
     """A branding package as somebody could have unpacked it, with links in it that lead out."""
     top = root / "package"
     for name, text in {"manifest.json": "{}", "images/logo.svg": "<svg/>", "plugins/rc-chat/index.html": "<!DOCTYPE html>",
-                       "plugins/rc-chat/main.js": "1", "plugins/rc-chat/my-settings.js": "2", "plugins/rc-chat/assets/index-B3k9_xQ1.js": "3",
+                       "plugins/rc-chat/main.js": "1", "plugins/rc-chat/my-Settings.js": "2", "plugins/rc-chat/assets/index-B3k9_xQ1.js": "3",
                        "plugins/rc-chat/config.json": "{}", "plugins/rc-chat/widget.html": "<p>", "custom.css": "p{}"}.items():
         path = top / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -338,7 +338,7 @@ def test_the_access_log_holds_paths_and_nodes_only(front):
 @pytest.mark.parametrize("name, kind, cached", [
     ("manifest.json", "application/json", False), ("plugins/rc-chat/index.html", "text/html; charset=utf-8", False),
     ("plugins/rc-chat/widget.html", "text/html; charset=utf-8", False), ("plugins/rc-chat/main.js", "text/javascript", False),
-    ("plugins/rc-chat/my-settings.js", "text/javascript", False), ("plugins/rc-chat/config.json", "application/json", False),
+    ("plugins/rc-chat/my-Settings.js", "text/javascript", False), ("plugins/rc-chat/config.json", "application/json", False),
     ("plugins/rc-chat/assets/index-B3k9_xQ1.js", "text/javascript", True), ("images/logo.svg", "image/svg+xml", False),
     ("custom.css", "text/css", False)])
 def test_the_package_comes_from_here_with_what_browsers_ask_of_it(front, name, kind, cached):
