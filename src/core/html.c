@@ -153,7 +153,7 @@ void pxr_html_put(const pxr_html_t *html, const char *markup, ...)
         default:
             put(html, "%", 1);
         }
-        markup += 2;
+        markup += markup[1] != '\0' ? 2 : 1;
     }
     va_end(arguments);
 }
