@@ -76,9 +76,9 @@ static void put_verdict(const pxr_web_t *web, const pxr_part_t *parts, size_t co
     pxr_html_put(html,
                  "<div role=\"status\" aria-live=\"polite\">\n<div id=\"verdict\" data-fresh>");
     pxr_html_put(html, "<h1 class=\"%s\">%s</h1>", levels[level].class, said);
-    for (int level_at_fault = PXR_LEVEL_BAD; level_at_fault >= PXR_LEVEL_CARE; level_at_fault--) {
+    for (int fault = PXR_LEVEL_BAD; fault >= PXR_LEVEL_CARE; fault--) {
         for (size_t i = 0; i < count; i++) {
-            if ((int)parts[i].level == level_at_fault) {
+            if ((int)parts[i].level == fault) {
                 put_fault(html, &parts[i]);
             }
         }
