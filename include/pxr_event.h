@@ -72,6 +72,12 @@ typedef struct {
     pxr_answer3_t has_media;
     pxr_answer3_t is_streaming;
     pxr_time_t connect_time;
+    /* What was dialled by somebody who came in; "" where the conference has called him. */
+    char dialled[PXR_PEXIP_TEXT_MAX + 1];
+    bool gateway; /* a call to somewhere else, not into a room */
+    /* Hash of the conference's whole name, which may be longer than any of ours; 0 where there is
+     * none, or it is a breakout room. */
+    uint64_t conference_hash;
     pxr_quality_t quality;
 } pxr_event_t;
 

@@ -226,6 +226,11 @@ typedef struct {
 #define PXR_SESSION_WORDS (5 + (PXR_PEXIP_TEXT_MAX + 1 + 7) / 8)
 typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
 
+/* A way into a conference that is not ours (foreign.c). Written with the lock and read without, so
+ * the last word is a checksum of the others here, too. */
+#define PXR_FOREIGN_WORDS (6 + (PXR_FOREIGN_ALIAS_MAX + 1) / 8 + 1)
+typedef _Atomic(uint64_t) pxr_foreign_slot_t[PXR_FOREIGN_WORDS];
+
 struct pxr_segment {
     uint64_t magic;
     uint32_t layout;
@@ -252,9 +257,10 @@ struct pxr_segment {
     _Atomic(uint32_t) bell;         /* somebody wants the keeper to look */
     _Atomic(uint32_t) rounds_begun; /* by the keeper */
     _Atomic(uint32_t) rounds_done;
-    _Atomic(uint32_t) pulls_done; /* the last round that read all there was */
-    _Atomic(int64_t) round_began; /* by the steady clock, 0: none is under way */
-    _Atomic(uint32_t) tells;      /* something was told */
+    _Atomic(uint32_t) pulls_done;    /* the last round that read all there was */
+    _Atomic(int64_t) round_began;    /* by the steady clock, 0: none is under way */
+    _Atomic(int64_t) stood_still_at; /* by the steady clock, 0: never */
+    _Atomic(uint32_t) tells;         /* something was told */
     uint32_t reserved;
     _Atomic(int64_t) deliver_until; /* by the steady clock: this machine delivers */
     pxr_keep_mark_t mark;
@@ -268,6 +274,7 @@ struct pxr_segment {
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
     pxr_target_slot_t targets[PXR_TARGETS_MAX];
     pxr_session_slot_t sessions[PXR_SESSIONS_MAX];
+    pxr_foreign_slot_t foreign[PXR_FOREIGN_PLACES];
     pxr_asker_slot_t askers[PXR_ASKERS_MAX];
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
