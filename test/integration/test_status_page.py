@@ -230,7 +230,7 @@ def test_a_rocketchat_that_does_not_take_messages(ill, kind):
     ill.httpd.expect(TROUBLE)
     ill.chat.fault("*", kind)
     ill.start("Unheard")
-    shows(ill, "messages", "care", "fails", "PexipRCRestURL", "It says:", "since 20")
+    shows(ill, "messages", "care", "fails", "PexipRCRestURL", "It says:", "Since 20")
     assert verdict(page_of(ill))[0] == ("care" if part(page_of(ill), "policy")[0] == "good" else "off")
     ill.chat.faults.stop_all()
     shows(ill, "messages", "good", "works", timeout=AFTER_RETRY)
@@ -242,7 +242,7 @@ def test_a_rocketchat_that_refuses_our_credentials(all_sites):
     site.httpd.expect(TROUBLE)
     site.chat.fault("*", "401")
     site.start("Unheard")
-    shows(site, "messages", "care", "refused", "PexipRCRestCredentialsFile", "It says:", "since 20")
+    shows(site, "messages", "care", "refused", "PexipRCRestCredentialsFile", "It says:", "Since 20")
     assert step(page_of(site, SETUP), "The user that posts") == "not complete"
 
 
@@ -264,7 +264,7 @@ def test_another_policy_server_that_fails(site):
     shows(site, "fallback-1", "care", site.other.url, "left to Infinity meanwhile")
     site.other.know_nothing()
     site.node().policy("nobody-else-again")
-    shows(site, "fallback-1", "good", "answered last")
+    shows(site, "fallback-1", "good", "Answered last")
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +302,8 @@ def test_a_database_that_cannot_be_used(make_httpd):
     server.expect("database")
     wait_until(lambda: part(page_of(server), "database")[0] == "bad", SOON, "a database that cannot be used")
     page = page_of(server)
-    assert "cannot be used" in part(page, "database")[1] and "since 20" in part(page, "database")[1] and "It says:" in part(page, "database")[1]
+    assert "cannot be used" in part(page, "database")[1] and "Since 20" in part(page, "database")[1] and "It says:" in part(page, "database")[1]
+    assert page.ids["verdict"].all("a")[0].attributes["href"] == "#part-database"
     assert verdict(page)[0] == "bad" and "New calls cannot be started, and no call ends. Running calls go on." in verdict(page)[1]
     assert secret not in get(server).text
     # The worst stands first.
