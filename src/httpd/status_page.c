@@ -85,7 +85,7 @@ static void put_verdict(const pxr_web_t *web, const pxr_part_t *parts, size_t co
     }
     if (!asked) {
         pxr_html_put(html,
-                     "<p>Nothing can be said about calls before that. "
+                     "<p>Nothing can be said about calls before a Conferencing Node has asked. "
                      "<a href=\"%s/setup\">See the set-up</a>.</p>",
                      web->base);
     }
