@@ -39,6 +39,7 @@ static void allow_origin(request_rec *r, const pxr_workspace_t *w)
 {
     if (apr_table_get(r->headers_in, "Origin") != NULL) {
         apr_table_setn(r->headers_out, "Access-Control-Allow-Origin", w->base_url);
+        apr_table_setn(r->headers_out, "Access-Control-Expose-Headers", "Retry-After");
     }
 }
 
