@@ -549,6 +549,13 @@ def test_a_password_is_taken_from_a_file_or_a_terminal_only(node, setup, monkeyp
     assert call(*given).status == 2
 
 
+def test_a_secret_that_somebody_sends_back_is_not_printed(node, setup):
+    node.add("system_location", name=f"{NODES[1]} and {USER[1]}")
+    for form in ((), ("--json",)):
+        done = setup("--location", "nowhere", *form)      # lists those that are there
+        assert done.status == 2 and "(secret) and (secret)" in done.text
+
+
 # Packages
 
 @pytest.mark.parametrize("spoil, said", [

@@ -123,7 +123,7 @@ class Job:
         if uri is None:
             raise SetupError(f"{title}: the management node does not say where it is")
         fields = self.known(resource, title, wanted, needed)
-        changed = {each: value for each, value in fields.items() if each == "password" or found.get(each) != value}
+        changed = {each: value for each, value in fields.items() if found.get(each) != value}
         if changed or files:
             lines = [(each, None if each == "password" else display(each, found.get(each)), display(each, value))
                      for each, value in changed.items()]
