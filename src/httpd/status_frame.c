@@ -70,15 +70,15 @@ static const char style[] =
     "@media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}\n";
 
 /* Brings the parts of the page up to date that differ, but none in which somebody is: the focus and
- * what is selected stay. Pages that cannot be read say so. The head of the new page is left out:
- * its style has another nonce than this page's policy allows. */
+ * what is selected stay. What cannot be read is said to be old. The head of the new page is left
+ * out, because its style is not one that the policy of this one knows. */
 static const char status_script[] =
     "(function(){'use strict';\n"
     "var stale=document.getElementById('stale');\n"
     "function busy(part){var s=getSelection();return part.contains(document.activeElement)||"
     "(!s.isCollapsed&&s.containsNode(part,true));}\n"
     "function show(text){var page=new "
-    "DOMParser().parseFromString(text.slice(text.indexOf('<body')),'text/html');\n"
+    "DOMParser().parseFromString(text.slice(text.indexOf('<body>')),'text/html');\n"
     "if(!page.getElementById('verdict')){throw new Error();}\n"
     "stale.hidden=true;\n"
     "document.querySelectorAll('[data-fresh]').forEach(function(part){"
