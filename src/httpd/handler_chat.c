@@ -258,5 +258,8 @@ int pxr_handle_chat(request_rec *r, const pxr_call_t *call)
             chat = look(&ask);
         }
     }
+    if (chat == CHAT_THERE) {
+        pxr_store_see(call->store, call->workspace->number, PXR_SEEN_CHAT, r->request_time);
+    }
     return answer(r, chat, ask.url);
 }
