@@ -46,7 +46,8 @@ bool pxr_store_await_others(const pxr_store_t *store, int64_t wait);
 
 /* Waits for a round of the keeper that begins after this: then what was known here when it was
  * called is written, and what others or the keeper itself were about to decide is decided. False
- * where the database is not to be had, or it takes longer. */
+ * where the database is not to be had, or it takes longer; on a machine that has just stood still
+ * two seconds are waited for it. */
 bool pxr_store_await_round(const pxr_store_t *store, int64_t wait);
 
 /* This process is about to exit: whoever waits in it is told that it took too long. */

@@ -23,7 +23,8 @@
 
 /* The random part of a join link: 26 characters of 62, 154 bits. */
 #define PXR_JOIN_KEY_LEN 26
-#define PXR_KEY_MAX 64
+/* Of what a database may bring, too. */
+#define PXR_KEY_MAX 31
 
 /* Everything that can lead to a meeting in the index: ids, numbers, join keys. */
 #define PXR_ALIAS_MAX 64
@@ -87,6 +88,12 @@
 /* Packed title, room, creator and discussion of one meeting. */
 #define PXR_DETAILS_MAX (28 * 1024)
 
+/* What a link to a scheduled meeting may carry, the longest such link (a byte that is encoded three
+ * times takes seven), and what Infinity takes as one template. */
+#define PXR_SCHEDULED_ALIAS_MAX 250
+#define PXR_SCHEDULED_LINK_SIZE 6144
+#define PXR_TEMPLATE_MAX 12288
+
 /* Events. One inner event of a real node has at most about 20 KB (event reference 7.1). */
 #define PXR_EVENT_BODY_DEFAULT (8 * 1024 * 1024)
 #define PXR_EVENT_BODY_LEAST 1024
@@ -114,6 +121,9 @@
 /* The same where its node has restarted its publisher since and never mentioned the leg again. */
 #define PXR_LEG_SILENCE_RESTARTED (3600 * PXR_SECOND)
 
+/* After a join without any event something is wrong with the event sink. */
+#define PXR_EVENTS_LATE (60 * PXR_SECOND)
+
 /* Other policy servers, and how long all of them together may take. */
 #define PXR_FALLBACKS_MAX 4
 #define PXR_FALLBACK_WAIT (2 * PXR_SECOND)
@@ -130,11 +140,29 @@
 /* A node asks the same several times for one call. */
 #define PXR_FALLBACK_KEEP (2 * PXR_SECOND)
 
+/* Nodes of all workspaces of which it is remembered when they asked. */
+#define PXR_ASKERS_MAX 1024
+
 /* Sessions of Rocket.Chat. */
 #define PXR_SESSIONS_MAX 1024
 #define PXR_SESSION_KEEP (60 * PXR_SECOND)
 #define PXR_SESSION_WAIT (3 * PXR_SECOND / 2)
 #define PXR_TOKEN_MAX 255
+
+/* Conferences that are none of our meetings, where they may have a chat: so many ways into them are
+ * remembered at a time. Longer aliases have none. */
+#define PXR_FOREIGN_PLACES 2048
+#define PXR_FOREIGN_ALIAS_MAX 119
+/* For so long after the last word about anybody in one: who asks for its chat has just come, and
+ * his coming was told. */
+#define PXR_FOREIGN_KEEP (3600 * PXR_SECOND)
+/* The record that keeps such a chat is made anew each day (UTC), and outlives that. */
+#define PXR_CHAT_RECORD_LIFE (25 * 3600 * PXR_SECOND)
+#define PXR_CHAT_RECORD_ID_LEN (5 + PXR_MEETING_ID_OWN)
+/* Who asks for a chat that is being made waits so long; one that Rocket.Chat has refused is not
+ * wanted again before. */
+#define PXR_CHAT_WAIT (4 * PXR_SECOND)
+#define PXR_CHAT_RETRY (300 * PXR_SECOND)
 
 /* Rocket.Chat. */
 #define PXR_USER_ID_MAX 64

@@ -20,7 +20,9 @@ static const endpoint_t endpoints[] = {
     {"pexip-rc-events", "/events", true, true, pxr_handle_events},
     {"pexip-rc-api", "/api/v1/", false, true, pxr_handle_api},
     {"pexip-rc-join", "/join/", true, false, pxr_handle_join},
+    {"pexip-rc-go", "/go/", true, false, pxr_handle_go},
     {"pexip-rc-webhook", "/webhook", true, false, pxr_handle_webhook},
+    {"pexip-rc-chat", "/chat", true, false, pxr_handle_chat},
     {"pexip-rc-status", "/status", true, true, pxr_handle_status},
 };
 

@@ -30,6 +30,7 @@ static const char *const names[PXR_SETTINGS] = {
     [PXR_SET_CALLBACK] = PXR_D_CALLBACK,
     [PXR_SET_CHAT] = PXR_D_CHAT,
     [PXR_SET_DISCUSSION] = PXR_D_DISCUSSION,
+    [PXR_SET_SCHEDULED] = PXR_D_SCHEDULED,
     [PXR_SET_MEDIA_LOCATION] = PXR_D_MEDIA_LOCATION,
 };
 
@@ -417,6 +418,7 @@ const command_rec pxr_directives[] = {
     TEXT(PXR_D_CALLBACK, PXR_SET_CALLBACK, "URL path: the companion app's, and its secret"),
     TEXT(PXR_D_CHAT, PXR_SET_CHAT, "On|Off"),
     TEXT(PXR_D_DISCUSSION, PXR_SET_DISCUSSION, "format"),
+    TEXT(PXR_D_SCHEDULED, PXR_SET_SCHEDULED, "room-id: chats of scheduled meetings are below it"),
     AP_INIT_TAKE_ARGV(PXR_D_MEDIA_LOCATION, set_media_location, NULL, RSRC_CONF,
                       PXR_D_MEDIA_LOCATION " name [overflow ...] [expr=...]"),
     AP_INIT_FLAG(PXR_D_ANONYMOUS, set_anonymous, NULL, ACCESS_CONF,

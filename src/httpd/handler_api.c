@@ -72,6 +72,7 @@ static int create_meeting(request_rec *r, const pxr_call_t *call, const pxr_crea
     if (status != PXR_OK) {
         return refuse_creation(r, call, status);
     }
+    pxr_store_see(call->store, call->workspace->number, PXR_SEEN_CREATION, r->request_time);
     return reply_view(r, call, ref, created ? HTTP_CREATED : HTTP_OK);
 }
 
@@ -430,6 +431,7 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call)
 {
     const char *history = below(call->rest, "history");
     const char *deliveries = below(call->rest, "deliveries");
+    const char *scheduling = below(call->rest, "scheduling");
     const char *rest = below(call->rest, "meetings");
 
     if (r->method_number != M_GET && is_foreign_origin(r, call->workspace)) {
@@ -440,6 +442,9 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call)
     }
     if (deliveries != NULL) {
         return pxr_handle_deliveries(r, call, deliveries);
+    }
+    if (scheduling != NULL) {
+        return pxr_handle_scheduling(r, call, scheduling);
     }
     return rest != NULL ? meetings(r, call, rest)
                         : pxr_reply_problem(r, HTTP_NOT_FOUND, "there is nothing at this address");

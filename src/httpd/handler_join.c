@@ -16,8 +16,16 @@ bool pxr_wants_json(request_rec *r)
 
 static int explain(request_rec *r, int status, const char *title, const char *text, pxr_time_t when)
 {
-    return pxr_wants_json(r) ? pxr_reply_problem(r, status, text)
-                             : pxr_reply_page(r, status, title, text, when);
+    char moment[PXR_TIME_TEXT];
+
+    if (!pxr_wants_json(r)) {
+        return pxr_reply_page(r, status, title, text, when);
+    }
+    if (when != 0) {
+        pxr_time_format(when, moment);
+        text = apr_pstrcat(r->pool, title, ": it begins at ", moment, NULL);
+    }
+    return pxr_reply_problem(r, status, text);
 }
 
 static int unknown(request_rec *r)
@@ -38,7 +46,7 @@ static int refuse(request_rec *r, const pxr_found_t *found)
     switch (found->verdict) {
     case PXR_NOT_YET:
         return explain(r, HTTP_FORBIDDEN, "The meeting has not begun yet",
-                       "Please open this link again when it begins.", found->not_before);
+                       "This page leads to it by itself when it begins.", found->not_before);
     case PXR_CLOSED:
         return explain(r, HTTP_GONE, "The meeting is closed", "Nobody else can join this meeting.",
                        0);
@@ -311,6 +319,7 @@ int pxr_handle_join(request_rec *r, const pxr_call_t *call)
     if (visit.found.verdict != PXR_ADMIT) {
         return refuse(r, &visit.found);
     }
+    pxr_store_see(call->store, call->workspace->number, PXR_SEEN_JOIN, r->request_time);
     read_query(&visit);
     reply = visit_meeting(&visit);
     pxr_view_release(&visit.view);

@@ -1,6 +1,8 @@
 #include "pxr_httpd.h"
 
 #include "pxr_alias.h"
+#include "pxr_chat.h"
+#include "pxr_query.h"
 
 /* Room for the answer and the service tag behind it. */
 typedef char answer_t[PXR_ANSWER_MAX + PXR_PEXIP_TEXT_MAX + 1];
@@ -91,6 +93,7 @@ static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const px
     pxr_found_t after;
 
     pxr_store_note_join(call->store, found->ref, now);
+    pxr_store_see(call->store, call->workspace->number, PXR_SEEN_ADMITTED, now);
     if (!found->draining || !pxr_store_await_round(call->store, PXR_END_WAIT)) {
         return true;
     }
@@ -99,13 +102,15 @@ static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const px
            after.verdict != PXR_ENDED;
 }
 
-/* The meeting that is meant; a number is one only where it may be dialled. */
+/* The meeting that is meant; a number is one only where it may be dialled, and what nobody can dial
+ * is not found. */
 static bool find_meeting(const pxr_call_t *call, const pxr_alias_t *alias, pxr_found_t *found,
                          char *answer, size_t size)
 {
     const pxr_workspace_t *w = call->workspace;
 
     return pxr_find(call, false, alias->user, alias->user_len, found, answer, size) == PXR_OK &&
+           !pxr_chat_is_record(found->id) &&
            (found->matched != PXR_NAME_NUMBER ||
             pxr_alias_domain_allowed(alias, w->sip_domains, w->sip_domain_count));
 }
@@ -192,11 +197,30 @@ static int other_request(request_rec *r, const pxr_call_t *call)
     return location ? media_location(r, call) : not_ours(r, call);
 }
 
+/* Remembers who asks, for people. A proxy may stand between, so what the node says of itself counts
+ * before its address. */
+static void note_asker(request_rec *r, const pxr_call_t *call)
+{
+    char node[PXR_NODE_MAX + 1];
+    pxr_query_field_t field = {.name = "node_ip", .value = node, .size = sizeof(node)};
+    uint32_t workspace = call->workspace->number;
+
+    if (!pxr_store_see(call->store, workspace, PXR_SEEN_POLICY, r->request_time)) {
+        return;
+    }
+    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
+    if (field.len == 0 || node[strspn(node, "0123456789abcdefABCDEF.:")] != '\0') {
+        pxr_text_copy(node, sizeof(node), r->useragent_ip, strlen(r->useragent_ip));
+    }
+    pxr_store_note_asker(call->store, workspace, node, r->request_time);
+}
+
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call)
 {
     if (r->method_number != M_GET) {
         return pxr_reply_method(r, "GET, HEAD");
     }
+    note_asker(r, call);
     return is_about(call, "service/configuration") ? service_configuration(r, call)
                                                    : other_request(r, call);
 }

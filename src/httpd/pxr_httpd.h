@@ -20,6 +20,8 @@
 #include "pxr_outside.h"
 #include "pxr_policy.h"
 #include "pxr_rest.h"
+#include "pxr_schedule.h"
+#include "pxr_seen.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -58,6 +60,7 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_CALLBACK "PexipRCAppCallback"
 #define PXR_D_CHAT "PexipRCPersistentChat"
 #define PXR_D_DISCUSSION "PexipRCDiscussionName"
+#define PXR_D_SCHEDULED "PexipRCScheduledRoom"
 #define PXR_D_MEDIA_LOCATION "PexipRCMediaLocation"
 #define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
 #define PXR_D_STATE_DIR "PexipRCStateDirectory"
@@ -93,6 +96,7 @@ typedef enum {
     PXR_SET_CALLBACK,
     PXR_SET_CHAT,
     PXR_SET_DISCUSSION,
+    PXR_SET_SCHEDULED,
     PXR_SET_MEDIA_LOCATION, /* a line for each entry */
     PXR_SETTINGS,
 } pxr_setting_t;
@@ -156,6 +160,7 @@ typedef struct {
     const char *callback_secret;
     bool persistent_chat;
     const char *discussion_name;
+    const char *scheduled_room; /* id of the room of chats for what is not ours, NULL: none */
     const pxr_media_location_t *locations; /* the first one that applies counts */
     size_t location_count;
     uint32_t number; /* in the store; set at start */
@@ -328,6 +333,11 @@ typedef struct {
 pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const pxr_wish_t *wish,
                                 pxr_ref_t *ref, bool *created);
 
+/* Makes, or finds, the record with this id (pxr_chat_record_id()) that wants a chat for the foreign
+ * conference `alias`. Statuses as above. */
+pxr_status_t pxr_create_chat_record(request_rec *r, const pxr_call_t *call, const char *id,
+                                    const char *alias, pxr_ref_t *ref);
+
 /* Closes it: nobody else can join. One in which nobody is has ended when this returns, unless the
  * database is away; two seconds at most. */
 pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref);
@@ -337,11 +347,21 @@ int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
 /* handler_deliveries.c, below the API; `rest` is what follows there. */
 int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *rest);
+/* Applies the wish to each task of a meeting that it can be about. *applied tells whether there was
+ * any; PXR_EXISTS where one has just been tried. */
+pxr_status_t pxr_deliveries_apply(const pxr_call_t *call, pxr_ref_t ref,
+                                  pxr_delivery_action_t action, bool *applied);
 int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);
+/* handler_scheduling.c, below the API; `rest` is what follows there. */
+int pxr_handle_scheduling(request_rec *r, const pxr_call_t *call, const char *rest);
+/* Where the links of this workspace lead. */
+pxr_schedule_t pxr_schedule_of(const pxr_workspace_t *w);
+int pxr_handle_go(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
 int pxr_handle_status(request_rec *r, const pxr_call_t *call);
+int pxr_handle_chat(request_rec *r, const pxr_call_t *call);
 
 /* fallback.c: asks the other policy servers about what is not ours. False where none of them has an
  * answer that a node can use, or the request comes from one of us: then nothing was answered. */
@@ -412,7 +432,8 @@ const char *pxr_page_nonce(request_rec *r);
 /* `body` and `head` are HTML, `head` may be "". `connects` lets its script ask us. */
 int pxr_reply_html(request_rec *r, int status, const char *nonce, const char *title,
                    const char *head, const char *body, bool connects);
-/* `title` and `text` are plain text; `when` is 0 or a moment to show. */
+/* `title` and `text` are plain text. `when` is 0 or a moment that is waited for: it is shown in the
+ * visitor's time zone, and the page loads itself anew then. */
 int pxr_reply_page(request_rec *r, int status, const char *title, const char *text,
                    pxr_time_t when);
 

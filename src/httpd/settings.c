@@ -245,6 +245,23 @@ static const char *read_fallbacks(apr_pool_t *p, const char *text, pxr_workspace
     return NULL;
 }
 
+static const char *read_room_id(const char *text, pxr_workspace_t *out)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++) {
+        if (!pxr_is_alnum(text[i]) && strchr("-_.", text[i]) == NULL) {
+            len = 0;
+        }
+    }
+    if (len == 0 || len > PXR_ID_CHARS) {
+        return "must be the id of a room (not its name), 1 to 64 characters A-Z, a-z, 0-9, '-', "
+               "'_', '.'";
+    }
+    out->scheduled_room = text;
+    return NULL;
+}
+
 const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *text,
                              pxr_workspace_t *out)
 {
@@ -313,6 +330,8 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
     case PXR_SET_DISCUSSION:
         out->discussion_name = text;
         return pxr_discussion_check_name(text, &why) == PXR_OK ? NULL : why;
+    case PXR_SET_SCHEDULED:
+        return read_room_id(text, out);
     case PXR_SET_MEDIA_LOCATION:
         return pxr_media_locations_read(p, text, out);
     case PXR_SETTINGS:

@@ -56,10 +56,12 @@ void pxr_store_round_begins(const pxr_store_t *store)
 
 void pxr_store_stood_still(const pxr_store_t *store)
 {
-    int64_t began = atomic_load(&store->segment->round_began);
+    pxr_segment_t *s = store->segment;
+    int64_t began = atomic_load(&s->round_began);
 
+    atomic_store(&s->stood_still_at, pxr_time_steady());
     if (began != 0) {
-        atomic_compare_exchange_strong(&store->segment->round_began, &began, pxr_time_steady());
+        atomic_compare_exchange_strong(&s->round_began, &began, pxr_time_steady());
     }
 }
 
@@ -93,7 +95,11 @@ bool pxr_waiting_is_over(void)
 /* After so long without a round nothing is known of the database. */
 #define IN_TOUCH (2 * PXR_SECOND)
 /* A round that lasts longer is an unusual one. */
-#define SLOW (PXR_SECOND / 10)
+#define SLOW PXR_MISS_WAIT
+/* After a machine has stood still it does not know what the others have made meanwhile, and its
+ * first rounds take longer: the database has closed its connections. */
+#define CATCHING_UP (5 * PXR_SECOND)
+#define CATCH_UP_WAIT (2 * PXR_SECOND)
 
 /* Whether the keeper has been able to ask the database lately. */
 static bool is_in_touch(const pxr_store_t *store, pxr_time_t now)
@@ -104,14 +110,29 @@ static bool is_in_touch(const pxr_store_t *store, pxr_time_t now)
     return health.state == PXR_KEEPER_OK && health.synced_at + IN_TOUCH > now;
 }
 
+static bool is_catching_up(const pxr_store_t *store)
+{
+    int64_t at = atomic_load(&store->segment->stood_still_at);
+
+    return at != 0 && at + CATCHING_UP > pxr_time_steady();
+}
+
 /* The database takes its time: perhaps it hangs, and nobody should wait to find out. But where
  * nothing has moved on this machine, it was the machine that stood still. */
 static bool is_slow(const pxr_store_t *store, pxr_time_t now)
 {
     int64_t began = atomic_load(&store->segment->round_began);
 
-    return began != 0 && began + SLOW < pxr_time_steady() &&
+    return began != 0 && began + SLOW < pxr_time_steady() && !is_catching_up(store) &&
            atomic_load(&store->segment->ticked_at) + PXR_SECOND > now;
+}
+
+static bool is_answering(const pxr_store_t *store)
+{
+    pxr_keep_health_t health;
+
+    pxr_store_keep_health(store, &health);
+    return health.state == PXR_KEEPER_OK;
 }
 
 bool pxr_store_await_others(const pxr_store_t *store, int64_t wait)
@@ -122,29 +143,29 @@ bool pxr_store_await_others(const pxr_store_t *store, int64_t wait)
 bool pxr_store_await_round(const pxr_store_t *store, int64_t wait)
 {
     pxr_segment_t *s = store->segment;
-    int64_t until = pxr_time_steady() + wait;
+    int64_t began = pxr_time_steady();
     /* A round that is under way may have looked before this was called. */
     uint32_t wanted = atomic_load(&s->rounds_begun) + 1;
-    pxr_keep_health_t health;
 
-    pxr_store_keep_health(store, &health);
-    if (!pxr_is_kept(store) || health.state != PXR_KEEPER_OK || is_slow(store, pxr_time_now())) {
+    if (!pxr_is_kept(store) || !is_answering(store) || is_slow(store, pxr_time_now())) {
         return false;
     }
     pxr_store_ring(store);
     for (;;) {
         uint32_t done = atomic_load(&s->rounds_done);
         int64_t now = pxr_time_steady();
-        int64_t left = until - now;
+        int64_t most = is_catching_up(store) && wait < CATCH_UP_WAIT ? CATCH_UP_WAIT : wait;
+        int64_t left = began + most - now;
         if (left < -PXR_SECOND) {
             /* This machine stood still, and the keeper with it. */
-            until = now + wait;
-            left = wait;
+            began = now;
+            left = most;
         }
         if (has_reached(atomic_load(&s->pulls_done), wanted)) {
             return true;
         }
-        if (has_reached(done, wanted) || left <= 0 || pxr_waiting_is_over()) {
+        /* A round that came to nothing because another machine is writing is made again at once. */
+        if (left <= 0 || !is_answering(store) || pxr_waiting_is_over()) {
             return false;
         }
         pxr_word_wait(&s->rounds_done, done, left);

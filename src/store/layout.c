@@ -10,7 +10,7 @@ _Static_assert(sizeof(pxr_root_t) % 4 == 0, "the log copies words");
 
 /* Blocks per meeting: answer and service tag of a typical meeting take three, its details one. A
  * site whose titles are long needs more, and is told that the table is full. */
-#define BLOCKS_PER_SLOT 6
+#define BLOCKS_PER_SLOT 5
 #define NAMES_PER_SLOT 4
 #define SHARES_PER_SLOT 2
 

@@ -6,6 +6,7 @@
 
 #include "pxr_keep.h"
 #include "pxr_outside.h"
+#include "pxr_seen.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -25,7 +26,7 @@
  */
 
 #define PXR_MAGIC UINT64_C(0x5058523153544f52)
-#define PXR_LAYOUT 4
+#define PXR_LAYOUT 5
 
 #define PXR_BLOCK_DATA 252
 #define PXR_LOG_BYTES 8192
@@ -212,10 +213,23 @@ typedef struct {
     char why[PXR_WHY_MAX + 1]; /* for people: two that write at once may mix it */
 } pxr_target_slot_t;
 
+/* A node that asks for policy (seen.c). Words, which nobody locks. */
+typedef struct {
+    _Atomic(uint64_t) name; /* hash of workspace and address; 0: free */
+    _Atomic(int64_t) asked_at;
+    uint32_t workspace;
+    char node[PXR_NODE_MAX + 1];
+} pxr_asker_slot_t;
+
 /* What was said of a session (sessions.c): the last word is a checksum of the others, because
  * nobody locks and a writer may die. */
 #define PXR_SESSION_WORDS (5 + (PXR_PEXIP_TEXT_MAX + 1 + 7) / 8)
 typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
+
+/* A way into a conference that is not ours (foreign.c). Written with the lock and read without, so
+ * the last word is a checksum of the others here, too. */
+#define PXR_FOREIGN_WORDS (6 + (PXR_FOREIGN_ALIAS_MAX + 1) / 8 + 1)
+typedef _Atomic(uint64_t) pxr_foreign_slot_t[PXR_FOREIGN_WORDS];
 
 struct pxr_segment {
     uint64_t magic;
@@ -243,9 +257,10 @@ struct pxr_segment {
     _Atomic(uint32_t) bell;         /* somebody wants the keeper to look */
     _Atomic(uint32_t) rounds_begun; /* by the keeper */
     _Atomic(uint32_t) rounds_done;
-    _Atomic(uint32_t) pulls_done; /* the last round that read all there was */
-    _Atomic(int64_t) round_began; /* by the steady clock, 0: none is under way */
-    _Atomic(uint32_t) tells;      /* something was told */
+    _Atomic(uint32_t) pulls_done;    /* the last round that read all there was */
+    _Atomic(int64_t) round_began;    /* by the steady clock, 0: none is under way */
+    _Atomic(int64_t) stood_still_at; /* by the steady clock, 0: never */
+    _Atomic(uint32_t) tells;         /* something was told */
     uint32_t reserved;
     _Atomic(int64_t) deliver_until; /* by the steady clock: this machine delivers */
     pxr_keep_mark_t mark;
@@ -259,9 +274,12 @@ struct pxr_segment {
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
     pxr_target_slot_t targets[PXR_TARGETS_MAX];
     pxr_session_slot_t sessions[PXR_SESSIONS_MAX];
+    pxr_foreign_slot_t foreign[PXR_FOREIGN_PLACES];
+    pxr_asker_slot_t askers[PXR_ASKERS_MAX];
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
     _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];
+    _Alignas(64) _Atomic(int64_t) seen_at[PXR_WORKSPACES_MAX][(PXR_SEENS + 7) / 8 * 8];
 };
 
 static inline int64_t *pxr_due(const pxr_store_t *s)
@@ -346,6 +364,9 @@ static inline uint32_t pxr_blocks_for(size_t len)
 {
     return (uint32_t)((len + PXR_BLOCK_DATA - 1) / PXR_BLOCK_DATA);
 }
+
+/* Nothing has been seen of a workspace yet (seen.c). */
+void pxr_seen_forget(const pxr_store_t *store, uint32_t workspace);
 
 /* Copies a chain of blocks without lock; false where the chain cannot be followed any more. */
 bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out);

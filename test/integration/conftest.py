@@ -17,6 +17,7 @@ SAMPLES = Path(__file__).resolve().parents[1] / "contract" / "samples"
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than about ten seconds")
     config.addinivalue_line("markers", "once: takes long and does not depend on the MPM, so it runs under one of them")
+    config.addinivalue_line("markers", "any_mpm: does not depend on the MPM, so it runs under event, also instrumented")
 
 
 @pytest.fixture

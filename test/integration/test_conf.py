@@ -13,6 +13,8 @@ from rocketchat import is_upstream
 from waiting import wait_until
 from workspace import ADMIN, NODES, PASSWORD_FILE, SECRET_FILE, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 CONF = Path(__file__).resolve().parents[2] / "conf"
 REFERENCE = (CONF / "pexip_rc.conf").read_text()
 REQUIRED = "PexipRCSiteURL https://chat.example.com\nPexipRCBaseURL https://meet.example.com\n"
@@ -140,6 +142,7 @@ def test_the_example_carries_a_meeting_over_tls_beside_a_proxied_workspace(make_
     joined = server.request("GET", path + "?name=Nina%20Secretive")
     assert joined.status == 303 and joined.headers["Location"].startswith("https://meet.example.com/webapp/")
     assert server.request("GET", "/pexip/status?json", auth=ADMIN).json()["status"] == "ok"
+    assert server.request("GET", "/pexip/go/707").headers["Location"] == api.call("GET", "/scheduling/links?alias=707").json()["go"]
     assert is_upstream(server.request("GET", "/channel/general"))
     assert server.request("GET", "/pexip/policy/v1/service/configuration").status == 401
     server.expect("AH01618: user .* not found")

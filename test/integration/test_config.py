@@ -13,6 +13,8 @@ from meetings import Api
 from waiting import wait_until
 from workspace import ADMIN, SECRET_FILE, guarded, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 REQUIRED = "PexipRCBaseURL https://meet.example.com\nPexipRCSiteURL https://chat.example.com\n"
 FILES = {
     "good": "482913\n607254\n", "same": "482913\n482913\n", "lengths": "482913\n6072541\n", "letters": "48291x\n607254\n", "short": "482\n607\n",
@@ -103,6 +105,8 @@ GOOD = {
     "PexipRCAppCallback": ["https://x.example.com/ended conf/token"],
     "PexipRCPersistentChat": ["Off"],
     "PexipRCDiscussionName": ['"Conference Call Chat History - %Y-%m-%d %H:%M"', "x", '"%t %Y"', '"100 %%"'],
+    # Without credentials it is worth a warning.
+    "PexipRCScheduledRoom": [f"{room}\nPexipRCRestCredentialsFile conf/secret" for room in ("GENERAL", "6Q2pVrs8HzBc4mTnX", "a-b_c.d", "x" * 64)],
 }
 
 GOOD_GLOBAL = {
@@ -118,7 +122,7 @@ BAD = [
     *[("PexipRCSiteURL", value, "https://") for value in ("chat.example.com", "ftp://chat.example.com", "https://", "http://chat.example.com",
                                                           "https://chat.example.com/#x", "https://:8443", "https://chat.example.com:99999")],
     *[("PexipRCJoinURL", value, "https://") for value in ("/pexip", "ftp://chat.example.com", "https://", "https://chat.example.com/?x=1", "none at all")],
-    *[("PexipRCBrandingPath", value, "100") for value in ("a/b", "/sales", "a b", "../x", "säles", "a?b", "x" * 101)],
+    *[("PexipRCBrandingPath", value, "100") for value in ("a/b", "/sales", "a b", "a%41", "../x", "säles", "a?b", "x" * 101)],
     *[("PexipRCMeetingPath", value, "{alias}") for value in ("/webapp/conference?conference=", "/webapp/{alias}", "/webapp/conference", "/?x={id}")],
     *[("PexipRCMeetingPath", value, "'/'") for value in ("webapp/m/{alias}?", "?", "https://meet.example.com/m/{alias}?")],
     *[("PexipRCTheme", value, "250") for value in ("t" * 251, "ä" * 126)],
@@ -151,6 +155,7 @@ BAD = [
         ("x expr=pxr(%{REQUEST_URI})=='a'", "only:"), ("x expr=pxr('location')==", "condition"), ("x expr=(", "condition"), ("x expr=%{nobody:x}=='a'", "condition"))],
     *[("PexipRCAppCallback", value, "") for value in ("https://x.example.com/ended", "x.example.com/ended conf/token")],
     *[("PexipRCDiscussionName", value, "") for value in ("%q", "%", "%t%t x", "%t", "x" * 201)],
+    *[("PexipRCScheduledRoom", value, "id of a room") for value in ("#general", "general room", "größe", "x" * 65, "a/b", "a?b")],
     *[("PexipRCRestCredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret")],
     *[("PexipRCWebhookTokenFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/twolines", "conf/long511", "conf/nul")],
     *[("PexipRCAPICredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret", "conf/nouser")],
@@ -158,7 +163,7 @@ BAD = [
 
 BAD_GLOBAL = [(name, value) for name in ("PexipRCMaxMeetings", "PexipRCMaxParticipants") for value in ("0", "-1", "many", "1.5", "10x", "99999999999999999999")]
 
-LATER = ["PexipRCScheduledRoom x", "PexipRCHistoryKeep 90d"]
+LATER = ["PexipRCHistoryKeep 90d"]
 
 
 def short(value):
@@ -257,6 +262,11 @@ def test_a_rooms_name_needs_one_meeting_for_each_room(tester):
 def test_a_chat_without_credentials_is_worth_a_warning(tester):
     good, output = tester(workspace() + "PexipRCPersistentChat On")
     assert good and "PexipRCPersistentChat" in output and "PexipRCRestCredentialsFile" in output
+
+
+def test_a_room_of_chats_without_credentials_is_worth_a_warning(tester):
+    good, output = tester(workspace() + "PexipRCScheduledRoom GENERAL")
+    assert good and "PexipRCScheduledRoom" in output and "PexipRCRestCredentialsFile" in output
 
 
 @pytest.mark.parametrize("file", ["missing", "empty", "twolines"])

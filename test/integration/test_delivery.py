@@ -291,6 +291,7 @@ def test_there_is_one_right_message_in_the_end(outcomes, name):
         raise outcomes[name]
 
 
+@pytest.mark.once
 def test_redirects_are_not_followed(outcomes):
     assert outcomes["elsewhere"] == []
 

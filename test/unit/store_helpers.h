@@ -65,7 +65,7 @@ static inline pxr_new_meeting_t plain_meeting(const char *id, char key[PXR_KEY_M
                            .answer_len = sizeof(answer) - 1,
                            .service_tag = "rocket.chat"};
 
-    snprintf(key, PXR_KEY_MAX + 1, "key%.60s", id);
+    snprintf(key, PXR_KEY_MAX + 1, "key%.28s", id);
     m.details.text[PXR_ROOM_ID] = room;
     m.details.len[PXR_ROOM_ID] = strlen(room);
     m.details.text[PXR_CREATOR_ID] = "nina";
@@ -99,7 +99,7 @@ static inline pxr_status_t call_in_room(const world_t *w, const char *room, cons
     pxr_new_meeting_t m = plain_meeting(id, key, room, now);
 
     /* Another one each time, as drawn ones are. */
-    snprintf(key, sizeof(key), "key%.40s:%lld", id, (long long)(now - T0));
+    snprintf(key, sizeof(key), "key%.12s:%lld", id, (long long)(now - T0));
     m.host_key = "proves the creator";
     m.single = true;
     m.given = true;

@@ -157,7 +157,7 @@ static pxr_meeting_record_t meeting(const char *id)
     memset(&r, 0, sizeof(r));
     snprintf(r.workspace, sizeof(r.workspace), "%s", ORIGIN);
     snprintf(r.id, sizeof(r.id), "%s", id);
-    snprintf(r.join_key, sizeof(r.join_key), "key%.60s", id);
+    snprintf(r.join_key, sizeof(r.join_key), "key%.28s", id);
     pxr_meeting_init(&r.life, T0, 0, 0, 3600 * PXR_SECOND, 10 * PXR_SECOND, 60 * PXR_SECOND);
     r.answer = "{}";
     r.answer_len = 2;

@@ -366,15 +366,59 @@ static void a_round_counts_for_those_who_asked_before_it_began(void **state)
     pxr_store_round_ends(&m.w.store, true);
     pthread_join(asker.thread, NULL);
     assert_int_equal(atomic_load(&asker.answer), 1);
-    /* One that could not read everything. */
+    /* One that could not read everything, because another machine was writing: the next one can. */
     start_asking(&asker, &m.w);
     pxr_store_round_begins(&m.w.store);
     pxr_store_round_ends(&m.w.store, false);
+    pause_for(30000);
+    assert_int_equal(atomic_load(&asker.answer), -1);
+    pxr_store_round_begins(&m.w.store);
+    pxr_store_round_ends(&m.w.store, true);
+    pthread_join(asker.thread, NULL);
+    assert_int_equal(atomic_load(&asker.answer), 1);
+    /* One that failed for good. */
+    start_asking(&asker, &m.w);
+    pxr_store_round_begins(&m.w.store);
+    set_in_touch(&m.w, PXR_KEEPER_UNREACHABLE);
+    pxr_store_round_ends(&m.w.store, false);
     pthread_join(asker.thread, NULL);
     assert_int_equal(atomic_load(&asker.answer), 0);
+    set_in_touch(&m.w, PXR_KEEPER_OK);
     assert_false(pxr_store_await_others(&m.w.store, 1000));
     pxr_store_keep(&m.w.store, PXR_KEEP_ALONE);
     assert_false(pxr_store_await_others(&m.w.store, PXR_SECOND));
+    machine_close(&m);
+}
+
+static void *ask_briefly(void *context)
+{
+    asker_t *asker = context;
+
+    atomic_store(&asker->answer, pxr_store_await_others(&asker->w->store, PXR_MISS_WAIT));
+    return NULL;
+}
+
+/* Its keeper has to connect anew, and what the others made meanwhile is not here yet. */
+static void who_asks_a_machine_that_stood_still_waits_longer(void **state)
+{
+    asker_t asker = {.answer = -1};
+    machine_t m;
+
+    (void)state;
+    machine_open(&m, 1, 10, 10, PXR_KEEP_SHARED);
+    asker.w = &m.w;
+    set_in_touch(&m.w, PXR_KEEPER_OK);
+    pxr_store_round_begins(&m.w.store);
+    pxr_store_stood_still(&m.w.store);
+    atomic_store(&m.w.store.segment->ticked_at, pxr_time_now());
+    assert_int_equal(pthread_create(&asker.thread, NULL, ask_briefly, &asker), 0);
+    pause_for(2 * PXR_MISS_WAIT);
+    assert_int_equal(atomic_load(&asker.answer), -1);
+    pxr_store_round_ends(&m.w.store, true);
+    pxr_store_round_begins(&m.w.store);
+    pxr_store_round_ends(&m.w.store, true);
+    pthread_join(asker.thread, NULL);
+    assert_int_equal(atomic_load(&asker.answer), 1);
     machine_close(&m);
 }
 
@@ -444,6 +488,7 @@ int main(void)
         cmocka_unit_test(no_acknowledged_creation_is_lost_when_processes_are_killed),
         cmocka_unit_test(no_call_of_a_room_is_lost_when_processes_are_killed),
         cmocka_unit_test(a_round_counts_for_those_who_asked_before_it_began),
+        cmocka_unit_test(who_asks_a_machine_that_stood_still_waits_longer),
         cmocka_unit_test(the_bell_is_heard_by_other_processes),
     };
 

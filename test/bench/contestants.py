@@ -1,0 +1,188 @@
+"""The httpd of `make bench`: the module and handlers that do next to nothing, side by side in one configuration."""
+
+import base64
+import json
+import sqlite3
+import subprocess
+import uuid
+from pathlib import Path
+
+from httpd import Httpd
+from meetings import Api
+from pexip import Node, two_legs
+from workspace import ADMIN, NODES, PREFIX, workspace
+
+HERE = Path(__file__).resolve().parent
+WRK = "wrk"
+
+# So many idle threads that no child is made or culled while somebody measures.
+MPM = ("StartServers 2\nServerLimit 8\nThreadsPerChild 32\nMaxRequestWorkers 64\nMinSpareThreads 1\n"
+       "MaxSpareThreads 64\nMaxKeepAliveRequests 0\nKeepAliveTimeout 30\nMaxConnectionsPerChild 0")
+
+
+def guarded(path, handler, answer=None):
+    return f"""
+<Location "{path}">
+    SetHandler {handler}
+    {f'BenchAnswer {answer}' if answer else ''}
+    AuthType Basic
+    AuthName "pexip"
+    AuthBasicProvider pexip-rc
+    Require valid-user
+</Location>
+"""
+
+
+def bare(path, handler, answer):
+    return f"""
+<Location "{path}">
+    SetHandler {handler}
+    BenchAnswer {answer}
+</Location>
+"""
+
+
+class Site(Httpd):
+    """Everything that is compared, in one httpd."""
+
+    def __init__(self, root, bench_module, meetings, extra=""):
+        super().__init__(root, modules=())
+        self.bench_module = bench_module
+        self.meetings = meetings
+        self.extra = extra
+        for name in ("hit", "miss", "taken"):
+            self.write(f"conf/{name}.json", "{}")
+        self.arrange()
+
+    def arrange(self):
+        server = (f"LoadModule bench_module {self.bench_module}\n"
+                  f"PexipRCMaxMeetings {max(1000, self.meetings + 1000)}\nPexipRCMaxParticipants 50000\n")
+        self.configure(workspace(grace="10s 60s", extra=self.extra)
+                       + bare("/bare/hit", "bench-answer", "conf/hit.json 200")
+                       + bare("/bare/miss", "bench-answer", "conf/miss.json 404")
+                       + guarded("/same/hit", "bench-answer", "conf/hit.json 200")
+                       + guarded("/same/miss", "bench-answer", "conf/miss.json 404")
+                       + guarded("/discard", "bench-discard", "conf/taken.json 200")
+                       + guarded("/jansson", "bench-jansson", "conf/taken.json 200"), server)
+        path = self.root / "conf" / "httpd.conf"
+        text = path.read_text()
+        # As an administrator would run it: no log line for each request in one and not in the other, nothing at debug.
+        path.write_text(text.replace("CustomLog logs/access.log plain\n", "").replace("pexip_rc:debug", "pexip_rc:notice")
+                        + f"\n<IfModule mpm_event_module>\n{MPM}\n</IfModule>\n")
+
+    def fill(self):
+        """As many meetings as wanted, written into the database and read from there at the start. Returns their ids, and
+        how long the start took, in seconds."""
+        import time
+        self.start()
+        first = Api(self).create(title="Weekly")
+        self.close()
+        ids = [first["id"]] + multiply(self.root / "state" / "pexip-rc.sqlite3", first, self.meetings - 1)
+        began = time.monotonic()
+        self.start()
+        node = Node("10.10.1.11", self)
+        while any(node.policy(each).status != 200 for each in (ids[0], ids[-1], ids[len(ids) // 2])):
+            time.sleep(0.05)
+        took = time.monotonic() - began
+        hit, miss = node.policy(first["id"]), node.policy("nobodyknowsthis")
+        assert hit.status == 200 and miss.status == 404
+        for name, answer in (("hit", hit), ("miss", miss)):
+            self.write(f"conf/{name}.json", answer.body)
+        self.write("conf/taken.json", '{"success":true}')
+        self.graceful()
+        return ids, took
+
+
+def multiply(path, meeting, more):
+    """Copies of a meeting's rows under other names. Returns their ids."""
+    ids = [uuid.uuid4().hex for _ in range(more)]
+    if not ids:
+        return ids
+    database = sqlite3.connect(path)
+    database.row_factory = sqlite3.Row
+    row = database.execute("SELECT * FROM meeting WHERE id = ?", (meeting["id"],)).fetchone()
+    aliases = database.execute("SELECT * FROM alias WHERE meeting = ?", (meeting["id"],)).fetchall()
+
+    def copies(row):
+        names = row.keys()
+        for number, new in enumerate(ids):
+            values = dict(row)
+            for name in names:
+                if isinstance(values[name], str):
+                    values[name] = values[name].replace(meeting["id"], new)
+            for name in ("join_key", "host_key"):
+                if values.get(name):
+                    values[name] = f"{number:08x}{values[name][8:]}"
+            if values.get("alias") and new not in values["alias"]:
+                values["alias"] = f"{number:08x}{values['alias'][8:]}"
+            yield tuple(values[name] for name in names)
+
+    with database:
+        for table, rows in (("meeting", [row]), ("alias", aliases)):
+            for each in rows:
+                marks = ", ".join("?" * len(each.keys()))
+                database.executemany(f"INSERT INTO {table} ({', '.join(each.keys())}) VALUES ({marks})", copies(each))
+    database.close()
+    return ids
+
+
+def event_template(path):
+    """One participant event, with marks for what changes."""
+    node = Node("@NODE@", lambda *_, **__: None)
+    with node.holding():
+        leg = two_legs(node, "@MEETING@", "Anna Example").media
+    event = leg.connected(send=False)
+    event.update(event="@EVENT@", node="@NODE@")
+    event["data"]["uuid"] = event["data"]["call_id"] = "@UUID@"
+    text = json.dumps({**event, "seq": -1, "time": -2})
+    path.write_text(text.replace('"seq": -1', '"seq": @SEQ@').replace('"time": -2', '"time": @TIME@'))
+
+
+def authorization():
+    return "Basic " + base64.b64encode(":".join(NODES).encode()).decode()
+
+
+def processor_time(pids):
+    """Nanoseconds that all threads of these processes have worked."""
+    total = 0
+    for pid in pids:
+        for task in Path("/proc", str(pid), "task").iterdir():
+            try:
+                total += int((task / "schedstat").read_text().split()[0])
+            except OSError:
+                pass    # a thread that has just ended
+    return total
+
+
+class Load:
+    """One kind of request."""
+
+    def __init__(self, site, kind, path, ids, *more, auth=True):
+        self.site = site
+        self.arguments = [kind, path, str(ids), *map(str, more)]
+        self.auth = authorization() if auth else ""
+
+    def start(self, seconds, connections=8, threads=2):
+        return subprocess.Popen([WRK, "-t", str(threads), "-c", str(connections), "-d", f"{seconds}s", "-s", str(HERE / "load.lua"),
+                                 f"http://127.0.0.1:{self.site.port}", "--", *self.arguments],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={"BENCH_AUTH": self.auth, "PATH": "/usr/bin"})
+
+    @staticmethod
+    def result(process):
+        output, _ = process.communicate()
+        for line in output.splitlines():
+            if line.startswith("RESULT "):
+                names = ("requests", "duration_us", "broken", "refused", "median_us", "p99_us", "max_us", "bytes")
+                return dict(zip(names, map(int, line.split()[1:])))
+        raise RuntimeError(f"no result: {output}")
+
+    def run(self, seconds, **options):
+        """What came of it, with the processor time of all children for each request in microseconds."""
+        children = self.site.children()
+        before = processor_time(children)
+        result = self.result(self.start(seconds, **options))
+        if self.site.children() != children:
+            raise RuntimeError("a child came or went while it was measured")
+        result["cpu_us"] = (processor_time(children) - before) / 1000 / max(1, result["requests"])
+        result["rate"] = result["requests"] / (result["duration_us"] / 1e6)
+        return result
