@@ -3,6 +3,7 @@
 #include <ap_mpm.h>
 #include <apr_strings.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unixd.h>
@@ -63,6 +64,20 @@ const pxr_db_settings_t *pxr_database(void)
     return &database;
 }
 
+/* What was just made, and nothing that has taken its place since. */
+static bool give_to_user(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+    bool given = fd >= 0 && fstat(fd, &info) == 0 && info.st_uid == geteuid() &&
+                 fchown(fd, ap_unixd_config.user_id, ap_unixd_config.group_id) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return given;
+}
+
 /* Made for the run user, who is the only one to use it. */
 static int make_state_dir(server_rec *s, const char *path)
 {
@@ -70,8 +85,7 @@ static int make_state_dir(server_rec *s, const char *path)
     const char *why = NULL;
 
     if (mkdir(path, 0700) == 0) {
-        if (geteuid() == 0 &&
-            lchown(path, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0) {
+        if (geteuid() == 0 && !give_to_user(path)) {
             why = "cannot be given to the run user";
         }
     } else if (errno != EEXIST) {
