@@ -45,7 +45,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all bench deps build-deps run test install clean format unit sanitized app plugin contract browser node
+.PHONY: all bench deb deps build-deps run test install clean format unit sanitized app plugin contract browser node
 
 all: $(SO)
 
@@ -259,6 +259,13 @@ install: $(SO)
 	        install -m 644 conf/pexip_rc.conf "$$available/"; \
 	    fi; \
 	fi
+
+# A package for Debian, build/deb/libapache2-mod-pexip-rc_*.deb.
+DEB_PACKAGES = dpkg-dev debhelper lintian
+
+deb:
+	@sh test/support/deps.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)
+	@sh conf/debian/build.sh $(BUILD)/deb
 
 format:
 	clang-format -i mod_pexip_rc.c include/*.h src/*/*.[ch] test/unit/*.[ch]
