@@ -45,7 +45,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all bench deb deps build-deps run test install clean format unit sanitized app plugin contract browser node
+.PHONY: all bench deb deb-test deps build-deps run test install clean format unit sanitized app plugin contract browser node
 
 all: $(SO)
 
@@ -266,6 +266,10 @@ DEB_PACKAGES = dpkg-dev debhelper lintian
 deb:
 	@sh test/support/deps.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)
 	@sh conf/debian/build.sh $(BUILD)/deb
+
+# What test/deb installs the package beside.
+deb-test: deb
+	@sh test/deb/fetch.sh "$(abspath $(BUILD))/deb-test"
 
 format:
 	clang-format -i mod_pexip_rc.c include/*.h src/*/*.[ch] test/unit/*.[ch]

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, browser, machines,
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, browser, deb, machines,
 fault, fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
 """
 
@@ -116,7 +116,11 @@ def with_packages(name, obtainable=lambda: True):
         return integration(name, "event", paths=[f"test/{name}"])
     if obtainable() and registry_answers():
         return 0, 1, text
-    return 0, 0, f"{text}\n{name.upper()} TESTS ARE SKIPPED: what they need cannot be had, most likely npm's registry", 1
+    return skipped(name, text, "what they need cannot be had, most likely npm's registry")
+
+
+def skipped(name, text, reason):
+    return 0, 0, f"{text}\n{name.upper()} TESTS ARE SKIPPED: {reason}", 1
 
 
 def registry_answers():
@@ -130,6 +134,24 @@ def registry_answers():
 def browser():
     from browser import chromium
     return with_packages("browser", chromium)
+
+
+def deb():
+    """The package, and its life on a machine that is made for it."""
+    from machine import why_not
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", "deb-test"])
+    if status != 0:
+        return (0, 1, text) if archive_answers() else skipped("deb", text, "Debian's archive cannot be reached")
+    with TemporaryDirectory(prefix="pxr-", dir="/tmp") as directory:
+        reason = why_not(f"{directory}/probe")
+    return skipped("deb", "", reason) if reason else integration("deb", "event", paths=["test/deb"])
+
+
+def archive_answers():
+    """apt calls it a success, else, where it could fetch nothing."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    return run([*as_root, "apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"])[0] == 0
 
 
 # Half of the fault tests, by the time that they take.
@@ -146,6 +168,7 @@ PARTS = {
     "event": lambda: integration("event", "event"),
     "contract": lambda: with_packages("contract"),
     "browser": browser,
+    "deb": deb,
     "worker": lambda: integration("worker", "worker", ("-m", "not once and not any_mpm")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once and not any_mpm")),
     "sanitized": sanitized,
