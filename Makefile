@@ -1,4 +1,4 @@
-# make deps | run | test | build-deps | all | install; see README.md. Nothing is written outside build/.
+# make deps | run | test | build-deps | all | install | deb; see README.md. Nothing is written outside build/.
 
 APXS    ?= $(firstword $(wildcard /usr/bin/apxs /usr/bin/apxs2 /usr/sbin/apxs) apxs)
 PYTHON  ?= /usr/bin/python3

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, browser, deb, machines,
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, deb, sanitized, contract, browser, machines,
 fault, fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
 """
 
@@ -168,9 +168,9 @@ PARTS = {
     "event": lambda: integration("event", "event"),
     "contract": lambda: with_packages("contract"),
     "browser": browser,
-    "deb": deb,
     "worker": lambda: integration("worker", "worker", ("-m", "not once and not any_mpm")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once and not any_mpm")),
+    "deb": deb,
     "sanitized": sanitized,
     "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), FAULTS),
     "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), FAULTS),

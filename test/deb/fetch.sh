@@ -8,7 +8,7 @@ as_root=
 
 fetch() {
     $as_root apt-get install -q -y --download-only --reinstall --no-install-recommends \
-        -o Dir::Cache::archives="$archives" apache2 apache2-bin apache2-data apache2-utils
+        -o Dir::Cache::archives="$archives" -o APT::Sandbox::User=root apache2 apache2-bin apache2-data apache2-utils
 }
 
 $as_root rm -rf "$archives"
