@@ -147,7 +147,12 @@ class Browser:
         self._lock = threading.Lock()
         self._node = subprocess.Popen(["node", str(DRIVER), str(PACKAGES), json.dumps(settings)], env=environment, text=True,
                                       bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.version = self.order("version")
+        try:
+            self.version = self.order("version")
+        except (RuntimeError, OSError):     # it could not be started, and has said why
+            self._node.kill()
+            shutil.rmtree(self._home)
+            raise
 
     def order(self, what, **members):
         with self._lock:
