@@ -53,6 +53,7 @@ typedef enum {
 typedef struct {
     pxr_event_kind_t kind;
     char node[PXR_NODE_MAX + 1];
+    uint8_t version; /* of the event sink API; 0: unsaid */
     uint64_t seq;
     pxr_time_t time;
     char conference[PXR_CONFERENCE_MAX + 1]; /* name of the service */
@@ -71,6 +72,12 @@ typedef struct {
     pxr_answer3_t has_media;
     pxr_answer3_t is_streaming;
     pxr_time_t connect_time;
+    /* What was dialled by somebody who came in; "" where the conference has called him. */
+    char dialled[PXR_PEXIP_TEXT_MAX + 1];
+    bool gateway; /* a call to somewhere else, not into a room */
+    /* Hash of the conference's whole name, which may be longer than any of ours; 0 where there is
+     * none, or it is a breakout room. */
+    uint64_t conference_hash;
     pxr_quality_t quality;
 } pxr_event_t;
 
@@ -124,7 +131,7 @@ typedef struct {
     pxr_time_t former;  /* `run` of the run before */
     pxr_time_t last_at; /* our clock at the last event */
     uint32_t machine;   /* which listens: 0 to PXR_RUN_MACHINE */
-    uint32_t reserved;
+    uint32_t version;   /* of its events, 0: unsaid */
     uint64_t events;
     uint64_t duplicates;
     uint64_t missing; /* numbers passed over in this run */

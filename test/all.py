@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, machines, fault,
-fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, browser, machines,
+fault, fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
 """
 
 import os
@@ -16,12 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 TOP = Path(__file__).resolve().parents[1]
 BUILD = TOP / "build"
 PYTHON = sys.executable
 sys.path.insert(0, str(TOP / "test" / "support"))
 TIME_LIMIT = 1500  # seconds for one part; far more than any needs
+PREPARING = Lock()  # npm packages are shared by parts that run at the same time
 
 
 def run(command, **environment):
@@ -106,14 +108,15 @@ def sanitized():
                        UBSAN_OPTIONS="print_stacktrace=1")
 
 
-def contract():
-    """Needs npm packages. Where their registry cannot be reached, and only then, this part is skipped."""
-    status, text = run(["make", "--no-print-directory", "contract"])
+def with_packages(name, obtainable=lambda: True):
+    """Tests that need npm packages, and perhaps more. Where those cannot be had, and only then, the part is skipped."""
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", name])
     if status == 0:
-        return integration("contract", "event", paths=["test/contract"])
-    if registry_answers():
+        return integration(name, "event", paths=[f"test/{name}"])
+    if obtainable() and registry_answers():
         return 0, 1, text
-    return 0, 0, f"{text}\nCONTRACT TESTS ARE SKIPPED: no npm, or its registry cannot be reached", 1
+    return 0, 0, f"{text}\n{name.upper()} TESTS ARE SKIPPED: what they need from npm or Debian cannot be had", 1
 
 
 def registry_answers():
@@ -122,6 +125,11 @@ def registry_answers():
     status, _ = run(["npm", "ping", "--fetch-retries=0", "--fetch-timeout=20000", "--no-update-notifier"],
                     npm_config_cache=str(BUILD / "npm" / "cache"))
     return status == 0
+
+
+def browser():
+    from browser import chromium
+    return with_packages("browser", chromium)
 
 
 # Half of the fault tests, by the time that they take.
@@ -136,7 +144,8 @@ PARTS = {
     "machines": lambda: integration("machines", "event", paths=MACHINES),
     "fault": lambda: integration("fault", "event", [f"--ignore={path}" for path in MACHINES], FAULTS),
     "event": lambda: integration("event", "event"),
-    "contract": contract,
+    "contract": lambda: with_packages("contract"),
+    "browser": browser,
     "worker": lambda: integration("worker", "worker", ("-m", "not once and not any_mpm")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once and not any_mpm")),
     "sanitized": sanitized,

@@ -6,6 +6,7 @@
 
 #include "pxr_keep.h"
 #include "pxr_outside.h"
+#include "pxr_seen.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -221,10 +222,23 @@ typedef struct {
     char why[PXR_WHY_MAX + 1]; /* for people: two that write at once may mix it */
 } pxr_target_slot_t;
 
+/* A node that asks for policy (seen.c). Words, which nobody locks. */
+typedef struct {
+    _Atomic(uint64_t) name; /* hash of workspace and address; 0: free */
+    _Atomic(int64_t) asked_at;
+    uint32_t workspace;
+    char node[PXR_NODE_MAX + 1];
+} pxr_asker_slot_t;
+
 /* What was said of a session (sessions.c): the last word is a checksum of the others, because
  * nobody locks and a writer may die. */
 #define PXR_SESSION_WORDS (5 + (PXR_PEXIP_TEXT_MAX + 1 + 7) / 8)
 typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
+
+/* A way into a conference that is not ours (foreign.c). Written with the lock and read without, so
+ * the last word is a checksum of the others here, too. */
+#define PXR_FOREIGN_WORDS (6 + (PXR_FOREIGN_ALIAS_MAX + 1) / 8 + 1)
+typedef _Atomic(uint64_t) pxr_foreign_slot_t[PXR_FOREIGN_WORDS];
 
 struct pxr_segment {
     uint64_t magic;
@@ -269,9 +283,12 @@ struct pxr_segment {
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
     pxr_target_slot_t targets[PXR_TARGETS_MAX];
     pxr_session_slot_t sessions[PXR_SESSIONS_MAX];
+    pxr_foreign_slot_t foreign[PXR_FOREIGN_PLACES];
+    pxr_asker_slot_t askers[PXR_ASKERS_MAX];
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
     _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];
+    _Alignas(64) _Atomic(int64_t) seen_at[PXR_WORKSPACES_MAX][(PXR_SEENS + 7) / 8 * 8];
 };
 
 static inline int64_t *pxr_due(const pxr_store_t *s)
@@ -363,6 +380,9 @@ static inline uint32_t pxr_long_names(uint32_t legs)
 {
     return legs / 16 + 16;
 }
+
+/* Nothing has been seen of a workspace yet (seen.c). */
+void pxr_seen_forget(const pxr_store_t *store, uint32_t workspace);
 
 /* Copies a chain of blocks without lock; false where the chain cannot be followed any more. */
 bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out);

@@ -3,6 +3,7 @@
 
 #include "legs.h"
 #include "names.h"
+#include "pxr_chat.h"
 
 _Static_assert(PXR_DETAILS_MAX >=
                    4 * PXR_TITLE_CHARS + 3 * 4 * PXR_NAME_CHARS + 4 * 4 * PXR_ID_CHARS + 64,
@@ -554,7 +555,8 @@ size_t pxr_store_list(const pxr_store_t *store, uint32_t workspace, const pxr_li
         uint32_t state;
         pxr_time_t at;
 
-        if (pxr_word(&slot->state) != SLOT_TAKEN || slot->workspace != workspace) {
+        if (pxr_word(&slot->state) != SLOT_TAKEN || slot->workspace != workspace ||
+            pxr_chat_is_record(slot->id)) {
             continue;
         }
         state = pxr_word(&slot->life.state);

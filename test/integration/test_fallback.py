@@ -141,10 +141,11 @@ def test_what_is_ours_is_asked_of_nobody(asking, others):
     for name in names:
         for form in (name, f"sip%3A{name}%40meet.example.com"):
             assert "The other's" not in ask_for(httpd, form).text
-            for path in ("participant/properties", "participant/location", "participant/avatar/nina"):
-                assert is_miss(ask(httpd, f"{path}?local_alias={form}"))
-                assert is_miss(ask(httpd, f"{path}?local_alias=nina&service_name={name}"))
-                assert is_miss(ask(httpd, f"{path}?service_name={name}_breakout_1234-5678"))
+            for query in (f"local_alias={form}", f"local_alias=nina&service_name={name}", f"service_name={name}_breakout_1234-5678"):
+                assert is_miss(ask(httpd, f"participant/location?{query}"))
+                assert is_miss(ask(httpd, f"participant/avatar/nina?{query}"))
+                answer = ask(httpd, f"participant/properties?{query}")
+                assert answer.json()["action"] == ("reject" if name in (over["id"], over["numeric_alias"]) else "continue")
     assert is_miss(node.policy(meeting["id"], breakout_uuid="1234-5678", service_name=f"{meeting['id']}_breakout_1234-5678"))
     rejected = ask_for(httpd, "99887766")
     assert rejected.status == 200 and rejected.json()["action"] == "reject"
