@@ -1,7 +1,5 @@
 #include "pxr_httpd.h"
 
-#include <apr_strings.h>
-
 #include "pxr_alias.h"
 #include "pxr_chat.h"
 #include "pxr_foreign.h"
@@ -12,12 +10,14 @@
  * not begun, and what has no chat; and nothing is made for an alias unless a node says that it is
  * in use. */
 
+#define URL_SIZE (2 * PXR_ORIGIN_MAX + 8 * PXR_NAME_CHARS)
+
 typedef struct {
     request_rec *r;
     const pxr_call_t *call;
     pxr_alias_t alias;
     int64_t until; /* by the steady clock */
-    char url[2 * PXR_ORIGIN_MAX + 8 * PXR_NAME_CHARS];
+    char url[URL_SIZE];
 } ask_t;
 
 typedef enum { CHAT_UNKNOWN, CHAT_COMING, CHAT_THERE } chat_t;
@@ -39,6 +39,7 @@ static void allow_origin(request_rec *r, const pxr_workspace_t *w)
 {
     if (apr_table_get(r->headers_in, "Origin") != NULL) {
         apr_table_setn(r->headers_out, "Access-Control-Allow-Origin", w->base_url);
+        apr_table_setn(r->headers_out, "Access-Control-Expose-Headers", "Retry-After");
     }
 }
 
@@ -51,7 +52,7 @@ static int answer_preflight(request_rec *r)
 
 static int answer(request_rec *r, chat_t chat, const char *url)
 {
-    char text[sizeof(((ask_t *)0)->url) + 16];
+    char text[URL_SIZE + 16];
     int status = HTTP_NOT_FOUND;
     pxr_buf_t buf;
 
@@ -75,6 +76,7 @@ static bool is_deserted(const pxr_view_t *view)
     return view->life.closed && view->life.present == 0 && !pxr_chat_is_record(view->id);
 }
 
+/* What is known of the chat now, and the task of making it. */
 static chat_t read_chat(ask_t *ask, pxr_ref_t ref, pxr_task_t *task)
 {
     const pxr_workspace_t *w = ask->call->workspace;
@@ -255,6 +257,9 @@ int pxr_handle_chat(request_rec *r, const pxr_call_t *call)
         if (chat == CHAT_UNKNOWN && await_others(&ask)) {
             chat = look(&ask);
         }
+    }
+    if (chat == CHAT_THERE) {
+        pxr_store_see(call->store, call->workspace->number, PXR_SEEN_CHAT, r->request_time);
     }
     return answer(r, chat, ask.url);
 }
