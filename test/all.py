@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, browser, machines,
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, deb, sanitized, contract, browser, machines,
 fault, fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
 """
 
@@ -132,6 +132,27 @@ def browser():
     return with_packages("browser", chromium)
 
 
+def deb():
+    """The package, and its life on a machine that is made for it."""
+    from machine import why_not
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", "deb-test"])
+    if status != 0:
+        return (0, 1, text) if archive_answers() else (0, 0, f"{text}\nDEB TESTS ARE SKIPPED: Debian's archive does not answer", 1)
+    with TemporaryDirectory(prefix="pxr-", dir="/tmp") as directory:
+        reason = why_not(f"{directory}/probe")
+    if reason:
+        return 1, 0, f"THE PACKAGE IS BUILT, THE TESTS THAT INSTALL IT ARE SKIPPED: {reason}", 1
+    passed, failed, text = integration("deb", "event", paths=["test/deb"])
+    return passed + 1, failed, text
+
+
+def archive_answers():
+    """apt calls it a success, else, where it could fetch nothing."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    return run([*as_root, "apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"])[0] == 0
+
+
 # Half of the fault tests, by the time that they take.
 FAULTS = ["test/fault"]
 MACHINES = [f"test/fault/test_{name}.py" for name in ("kills", "two_machines", "messages")]
@@ -148,6 +169,7 @@ PARTS = {
     "browser": browser,
     "worker": lambda: integration("worker", "worker", ("-m", "not once and not any_mpm")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once and not any_mpm")),
+    "deb": deb,
     "sanitized": sanitized,
     "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), FAULTS),
     "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), FAULTS),
