@@ -25,6 +25,7 @@ static bool store_is_open;
 static pxr_time_t started_at;
 static pxr_db_settings_t database;
 static bool leaving;
+static pid_t opener; /* the process that has read the configuration */
 
 const pxr_store_t *pxr_store(void)
 {
@@ -240,6 +241,7 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (!pxr_event_log_open(s, pconf) && !pxr_is_reload()) {
         return !OK;
     }
+    opener = getpid();
     retained = ap_retained_data_get(PXR_RETAINED_KEY);
     if (retained == NULL) {
         retained = ap_retained_data_create(PXR_RETAINED_KEY, sizeof(*retained));
@@ -250,8 +252,20 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     return ready || pxr_is_reload() ? OK : !OK;
 }
 
+/* With the descriptor a child that somebody has taken over could cut the memory under its parent,
+ * which may be root. Where one process is all there is, its lock stays. */
+static void drop_descriptor(void)
+{
+    const retained_t *retained = ap_retained_data_get(PXR_RETAINED_KEY);
+
+    if (retained != NULL && retained->memory.base != NULL && getpid() != opener) {
+        close(retained->memory.fd);
+    }
+}
+
 void pxr_child_init(apr_pool_t *pchild, server_rec *s)
 {
+    drop_descriptor();
     pxr_json_init();
     pxr_event_log_child_init();
     pxr_outside_child_init();

@@ -201,3 +201,15 @@ def test_an_open_umask_opens_nothing(make_httpd):
     assert len(made) >= 4
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in made}
     assert not [name for name, mode in modes.items() if mode & (0o027 if name == "events.log" else 0o077)], modes
+
+
+def test_no_child_can_cut_the_memory_that_its_parent_reads(site):
+    """The file is root's; whoever has taken over a child would need a descriptor to make it shorter."""
+    segments = site.httpd.segments()
+    wait_until(lambda: all(any(name in Path("/proc", str(pid), "maps").read_text() for name in segments) for pid in site.httpd.children()),
+               5 * PATIENCE, "children with the memory")
+
+    def open_files(pid):
+        return {os.readlink(each) for each in Path("/proc", str(pid), "fd").iterdir()}
+    wait_until(lambda: not [pid for pid in site.httpd.children() if open_files(pid) & set(segments)], 5 * PATIENCE, "children without descriptors of it")
+    assert open_files(site.httpd.pid()) & set(segments)
