@@ -24,6 +24,7 @@ static const endpoint_t endpoints[] = {
     {"pexip-rc-webhook", "/webhook", true, false, pxr_handle_webhook},
     {"pexip-rc-chat", "/chat", true, false, pxr_handle_chat},
     {"pexip-rc-status", "/status", true, true, pxr_handle_status},
+    {"pexip-rc-metrics", "/metrics", true, true, pxr_handle_metrics},
 };
 
 static const endpoint_t *endpoint_named(const char *name)
@@ -163,6 +164,12 @@ pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_
                                 answer, answer_size);
     }
     return status;
+}
+
+void pxr_count_result(request_rec *r, const pxr_call_t *call, pxr_counter_t counter)
+{
+    pxr_store_count(call->store, call->workspace->number, counter, 1);
+    apr_table_setn(r->notes, PXR_NOTE_RESULT, pxr_counter_name(counter));
 }
 
 int pxr_handle(request_rec *r)

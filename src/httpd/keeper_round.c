@@ -413,6 +413,9 @@ pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
         /* Another machine that stands still in the middle of its transaction keeps nobody from
          * reading. */
         k->health.synced_at = pxr_time_now();
+        if (status == PXR_DB_OK && !k->more) {
+            k->health.written_at = began;
+        }
         return pxr_store_drop_provisional(pxr_store(), began - PXR_PROVISIONAL_KEEP) == PXR_OK
                    ? PXR_DB_OK
                    : PXR_DB_FAILED;
