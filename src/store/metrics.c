@@ -5,6 +5,8 @@
 #include "layout.h"
 #include "tx.h"
 
+#define LATENCY_MOST (60 * PXR_SECOND)
+
 static const int64_t bounds[PXR_LATENCY_BOUNDS] = {500,   1000,   2500,   5000,   10000,   25000,
                                                    50000, 100000, 250000, 500000, 1000000, 2000000};
 
@@ -28,8 +30,8 @@ void pxr_store_note_latency(const pxr_store_t *store, uint32_t workspace, int64_
     pxr_latency_words_t *words = &store->segment->latencies[workspace];
     unsigned which = 0;
 
-    /* The clock may have been set back meanwhile. */
-    took = took > 0 ? took : 0;
+    /* A clock that was set meanwhile must not spoil the sum. */
+    took = took < 0 ? 0 : took > LATENCY_MOST ? LATENCY_MOST : took;
     while (which < PXR_LATENCY_BOUNDS && took > bounds[which]) {
         which++;
     }
@@ -92,10 +94,17 @@ void pxr_store_backlog(const pxr_store_t *store, uint32_t workspace, pxr_backlog
 /* More nodes than these are not told apart. */
 #define CANDIDATES 64
 
-/* Several accounts of one node are several publishers. */
+/* Here, under any of its accounts, or on another machine, of another meeting. */
 static bool is_heard(const pxr_store_t *store, uint32_t workspace, const char *node,
                      pxr_time_t since)
 {
+    for (uint32_t link = 1; link <= store->segment->shares; link++) {
+        const pxr_share_slot_t *slot = pxr_share_slot(store, link);
+        if (slot->taken && slot->share.last_at >= since && strcmp(slot->share.node, node) == 0 &&
+            pxr_slot(store, slot->slot)->workspace == workspace) {
+            return true;
+        }
+    }
     for (uint32_t link = 1; link <= store->segment->publishers; link++) {
         const pxr_publisher_slot_t *slot = pxr_publisher_slot(store, link);
         if (slot->publisher.source != 0 && slot->workspace == workspace &&
