@@ -45,7 +45,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all bench deps build-deps run test install clean format unit sanitized app plugin contract browser node
+.PHONY: all alerts bench deps build-deps run test install clean format unit sanitized app plugin contract browser node
 
 all: $(SO)
 
@@ -218,6 +218,15 @@ $(NPM_HOME)/browser/installed: | $(NPM_HOME)/npm/installed
 browser: node
 	@$(if $(shell command -v chromium),:,sh test/support/deps.sh chromium)
 	@$(MAKE) --no-print-directory $(NPM_HOME)/browser/installed $(PLUGIN_SCRIPT)
+
+# What tests the alert rules.
+PROMTOOL = $(BUILD)/prometheus/usr/bin/promtool
+
+$(PROMTOOL):
+	@sh test/support/promtool.sh $(BUILD)/prometheus
+
+alerts: all
+	@$(if $(shell command -v promtool),:,$(MAKE) --no-print-directory $(PROMTOOL))
 
 # What the speed is compared with. BENCH passes options: BENCH="--rounds 9 --meetings 10".
 BENCH_PACKAGES = wrk

@@ -2,7 +2,7 @@
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
 Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, browser, machines,
-fault, fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
+fault, fault-worker, fault-prefork, alerts); without any, all run. The parts that use the processor little run three at a time.
 """
 
 import os
@@ -119,6 +119,15 @@ def with_packages(name, obtainable=lambda: True):
     return 0, 0, f"{text}\n{name.upper()} TESTS ARE SKIPPED: what they need cannot be had, most likely npm's registry", 1
 
 
+def alerts():
+    """The rules of Prometheus. Where its own tool cannot be had, the part is skipped."""
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", "alerts"])
+    if status == 0:
+        return integration("alerts", "event", paths=["test/alerts"])
+    return 0, 0, f"{text}\nALERT TESTS ARE SKIPPED: Debian's package of Prometheus cannot be downloaded", 1
+
+
 def registry_answers():
     if not shutil.which("npm"):
         return False
@@ -149,6 +158,7 @@ PARTS = {
     "worker": lambda: integration("worker", "worker", ("-m", "not once and not any_mpm")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once and not any_mpm")),
     "sanitized": sanitized,
+    "alerts": alerts,
     "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), FAULTS),
     "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), FAULTS),
 }
