@@ -225,7 +225,7 @@ PROMTOOL = $(BUILD)/prometheus/usr/bin/promtool
 $(PROMTOOL):
 	@sh test/support/promtool.sh $(BUILD)/prometheus
 
-alerts: all
+alerts:
 	@$(if $(shell command -v promtool),:,$(MAKE) --no-print-directory $(PROMTOOL))
 
 # What the speed is compared with. BENCH passes options: BENCH="--rounds 9 --meetings 10".
