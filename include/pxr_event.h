@@ -167,10 +167,10 @@ typedef enum {
     PXR_SAID,
 } pxr_said_t;
 
-/* One call leg. A person may have several (event reference 0.1, rule 6). */
+/* One call leg. A person may have several (event reference 0.1, rule 6). Its name is kept beside
+ * it: that is nearly always far shorter than it may be. */
 typedef struct {
     char uuid[PXR_UUID_MAX + 1];
-    char name[PXR_NAME_CHARS + 1];
     char protocol[PXR_PROTOCOL_MAX + 1];
     uint8_t known;    /* 0: just made for this event */
     uint8_t closed;   /* its disconnect was seen; final */
@@ -198,6 +198,7 @@ typedef struct {
     pxr_share_t share;  /* of the speaking node, in the room it speaks of */
     pxr_share_t former; /* where the leg is counted, if that is another one */
     pxr_leg_t leg;
+    char leg_name[PXR_NAME_CHARS + 1]; /* "": unknown */
     bool has_former;
     uint64_t conversation; /* hashes of the event's texts: core has no key */
     uint64_t related[PXR_RELATED_MAX];

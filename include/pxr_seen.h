@@ -17,7 +17,7 @@ typedef enum {
     PXR_SEEN_CREATION, /* of a meeting by the API */
     PXR_SEEN_JOIN,     /* a link that leads to a meeting */
     PXR_SEEN_CALLBACK, /* the companion app took one */
-    PXR_SEEN_CHAT,     /* the plugin asked for the chat of a meeting */
+    PXR_SEEN_CHAT,     /* the plugin asked for a chat, and there was one */
     PXR_SEENS,
 } pxr_seen_t;
 

@@ -116,7 +116,7 @@ def with_packages(name, obtainable=lambda: True):
         return integration(name, "event", paths=[f"test/{name}"])
     if obtainable() and registry_answers():
         return 0, 1, text
-    return 0, 0, f"{text}\n{name.upper()} TESTS ARE SKIPPED: what they need cannot be had, most likely npm's registry", 1
+    return 0, 0, f"{text}\n{name.upper()} TESTS ARE SKIPPED: what they need from npm or Debian cannot be had", 1
 
 
 def alerts():

@@ -76,8 +76,8 @@ static void put(const pxr_html_t *html, const char *text, size_t len)
     }
 }
 
-/* Writes at most `most` code points and returns how many bytes they took. */
-static size_t put_text(const pxr_html_t *html, const char *text, size_t len, size_t most)
+/* At most `most` code points of the text. */
+static void put_text(const pxr_html_t *html, const char *text, size_t len, size_t most)
 {
     size_t start = 0;
     size_t i = 0;
@@ -93,14 +93,15 @@ static size_t put_text(const pxr_html_t *html, const char *text, size_t len, siz
         i += step == 0 ? 1 : step;
     }
     put(html, text + start, i - start);
-    return i;
 }
 
 void pxr_html_put_cut(const pxr_html_t *html, const char *text, size_t most)
 {
-    size_t len = text != NULL ? strlen(text) : 0;
     size_t count = 0;
+    size_t len;
 
+    text = text != NULL ? text : "";
+    len = strlen(text);
     for (size_t i = 0; i < len && count <= most; count++) {
         size_t step = pxr_utf8_sequence(text + i, len - i);
         i += step == 0 ? 1 : step;
@@ -141,7 +142,8 @@ void pxr_html_put(const pxr_html_t *html, const char *markup, ...)
         switch (markup[1]) {
         case 's':
             text = va_arg(arguments, const char *);
-            put_text(html, text != NULL ? text : "", text != NULL ? strlen(text) : 0, SIZE_MAX);
+            text = text != NULL ? text : "";
+            put_text(html, text, strlen(text), SIZE_MAX);
             break;
         case 'u':
             put_number(html, va_arg(arguments, unsigned));
@@ -153,7 +155,7 @@ void pxr_html_put(const pxr_html_t *html, const char *markup, ...)
         default:
             put(html, "%", 1);
         }
-        markup += 2;
+        markup += markup[1] != '\0' ? 2 : 1;
     }
     va_end(arguments);
 }

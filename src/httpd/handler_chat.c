@@ -39,6 +39,7 @@ static void allow_origin(request_rec *r, const pxr_workspace_t *w)
 {
     if (apr_table_get(r->headers_in, "Origin") != NULL) {
         apr_table_setn(r->headers_out, "Access-Control-Allow-Origin", w->base_url);
+        apr_table_setn(r->headers_out, "Access-Control-Expose-Headers", "Retry-After");
     }
 }
 
@@ -256,6 +257,9 @@ int pxr_handle_chat(request_rec *r, const pxr_call_t *call)
         if (chat == CHAT_UNKNOWN && await_others(&ask)) {
             chat = look(&ask);
         }
+    }
+    if (chat == CHAT_THERE) {
+        pxr_store_see(call->store, call->workspace->number, PXR_SEEN_CHAT, r->request_time);
     }
     return answer(r, chat, ask.url);
 }

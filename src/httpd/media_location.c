@@ -106,7 +106,7 @@ int pxr_expr_lookup(ap_expr_lookup_parms *parms)
     return !OK;
 }
 
-static const char *read_condition(apr_pool_t *p, const char *text, ap_expr_info_t **out)
+static const char *read_condition(apr_pool_t *p, const char *text, pxr_media_location_t *out)
 {
     ap_expr_info_t *info = apr_pcalloc(p, sizeof(*info));
     apr_pool_t *temporary;
@@ -121,41 +121,16 @@ static const char *read_condition(apr_pool_t *p, const char *text, ap_expr_info_
         why = apr_pstrcat(p, "has a condition that cannot be used: ", why, NULL);
     }
     apr_pool_destroy(temporary);
-    *out = info;
+    out->condition = info;
     return why;
 }
 
-/* One line: names, and perhaps a condition as its last word. */
-static const char *read_entry(apr_pool_t *p, const char *line, pxr_media_location_t *out)
+static const char *render(apr_pool_t *p, const char *const *names, size_t count,
+                          pxr_media_location_t *out)
 {
-    const char *names[1 + PXR_OVERFLOWS_MAX];
     char answer[PXR_ANSWER_MAX];
-    size_t count = 0;
     pxr_buf_t buf;
 
-    while (*line != '\0') {
-        const char *word = ap_getword_conf(p, &line);
-        if (strncmp(word, EXPRESSION, strlen(EXPRESSION)) == 0) {
-            if (*line != '\0') {
-                return "has something behind its condition: put all of " EXPRESSION
-                       "... into quotation marks";
-            }
-            ap_expr_info_t *condition;
-            const char *why = read_condition(p, word + strlen(EXPRESSION), &condition);
-            if (why != NULL) {
-                return why;
-            }
-            out->condition = condition;
-            break;
-        }
-        if (!pxr_text_plain(word, PXR_PEXIP_TEXT_MAX)) {
-            return "must name locations by 1 to 250 bytes of UTF-8 without control characters";
-        }
-        if (count == sizeof(names) / sizeof(names[0])) {
-            return apr_psprintf(p, "has more than %d overflow locations", PXR_OVERFLOWS_MAX);
-        }
-        names[count++] = word;
-    }
     if (count == 0) {
         return "must begin with the name of a location";
     }
@@ -166,6 +141,33 @@ static const char *read_entry(apr_pool_t *p, const char *line, pxr_media_locatio
     out->answer = apr_pstrmemdup(p, buf.data, buf.len);
     out->answer_len = buf.len;
     return NULL;
+}
+
+/* One line: names, and perhaps a condition as its last word. */
+static const char *read_entry(apr_pool_t *p, const char *line, pxr_media_location_t *out)
+{
+    const char *names[1 + PXR_OVERFLOWS_MAX];
+    size_t count = 0;
+    const char *why = NULL;
+
+    while (*line != '\0') {
+        const char *word = ap_getword_conf(p, &line);
+        bool last = strncmp(word, EXPRESSION, strlen(EXPRESSION)) == 0;
+        if (last && *line != '\0') {
+            return "has something behind its condition: put all of " EXPRESSION
+                   "... into quotation marks";
+        }
+        if (last) {
+            why = read_condition(p, word + strlen(EXPRESSION), out);
+        } else if (!pxr_text_plain(word, PXR_PEXIP_TEXT_MAX)) {
+            return "must name locations by 1 to 250 bytes of UTF-8 without control characters";
+        } else if (count == sizeof(names) / sizeof(names[0])) {
+            return apr_psprintf(p, "has more than %d overflow locations", PXR_OVERFLOWS_MAX);
+        } else {
+            names[count++] = word;
+        }
+    }
+    return why != NULL ? why : render(p, names, count, out);
 }
 
 const char *pxr_media_locations_read(apr_pool_t *p, const char *text, pxr_workspace_t *out)

@@ -16,7 +16,7 @@ typedef struct {
     unsigned values; /* shown so far: makes their ids */
 } setup_t;
 
-typedef enum { SEEN, UNSEEN, HIDDEN, MISSING, OPTIONAL } tick_t;
+typedef enum { SEEN, UNSEEN, HIDDEN, MISSING, OPTIONAL, OTHERWISE } tick_t;
 
 static const struct {
     const char *class;
@@ -28,6 +28,7 @@ static const struct {
     [HIDDEN] = {"off", "\xE2\x80\x93", "cannot be seen from here"},
     [MISSING] = {"care", "!", "not complete"},
     [OPTIONAL] = {"off", "\xE2\x80\x93", "not set up, and not required"},
+    [OTHERWISE] = {"off", "\xE2\x80\x93", "another way"},
 };
 
 static void begin_step(const setup_t *s, const char *title, tick_t tick)
@@ -176,11 +177,12 @@ static void policy_step(setup_t *s)
     put_places(s, places, "URL", "");
     put_account(s);
     put_choice(s, "Switches",
-               s->workspace->fallback_count > 0
-                   ? "service configuration and participant properties on, and what your other "
-                     "policy servers answer"
-                   : "service configuration and participant properties on, media location where "
-                     "you want it to be decided here, everything else off");
+               apr_pstrcat(s->web.r->pool, "on: service configuration, participant properties",
+                           s->workspace->location_count > 0 ? ", media location" : "",
+                           s->workspace->fallback_count > 0
+                               ? ", and what your other policy servers answer"
+                               : "; everything else off",
+                           NULL));
     end_values(s);
     warn_lengths(s, places, "");
     if (count > 0) {
@@ -235,6 +237,22 @@ static void events_step(setup_t *s, const pxr_status_page_t *page)
     end_step(s);
 }
 
+/* What the others of this section do by hand. */
+static void command_step(setup_t *s)
+{
+    const pxr_workspace_t *w = s->workspace;
+
+    begin_step(s, "All of this by one command", OTHERWISE);
+    begin_values(s);
+    put_value(s, "Shows what it would change on Infinity; --help tells the rest",
+              apr_pstrcat(s->web.r->pool, "pexip-rc-setup --node MANAGEMENT-NODE --site ",
+                          w->site_url, w->credentials_file != NULL ? " --credentials " : "",
+                          w->credentials_file != NULL ? w->credentials_file : "",
+                          " --location LOCATION", NULL));
+    end_values(s);
+    end_step(s);
+}
+
 static void locations_step(const setup_t *s)
 {
     begin_step(s, "Locations: Platform > Locations", HIDDEN);
@@ -266,18 +284,16 @@ static void chat_step(setup_t *s)
     const pxr_workspace_t *w = s->workspace;
     const apr_array_header_t *places = pxr_sections(s->web.r, w, "pexip-rc-chat", "/chat");
     pxr_time_t seen = seen_at(s, PXR_SEEN_CHAT);
+    bool wanted = w->persistent_chat || w->scheduled_room != NULL;
 
-    begin_step(s, "Chat beside the call",
-               seen != 0             ? SEEN
-               : !w->persistent_chat ? OPTIONAL
-                                     : UNSEEN);
-    if (!w->persistent_chat) {
+    begin_step(s, "Chat beside the call", seen != 0 ? SEEN : wanted ? UNSEEN : OPTIONAL);
+    if (!wanted) {
         say(s, PXR_D_CHAT " On makes a chat for each meeting.");
     }
     begin_values(s);
     put_value(s,
-              "Infinity, Platform > Global settings > Security: add to frame-src of the content "
-              "security policy",
+              "Infinity, Platform > Global settings > Security: add to frame-src and connect-src "
+              "of the content security policy",
               w->site_url);
     put_places(s, places, "Address that the plugin asks", "/chat");
     put_value(s,
@@ -516,6 +532,7 @@ int pxr_setup_page(request_rec *r, const pxr_call_t *call)
                  "<h1>Set-up</h1>\n<p>What to paste where, for this server. Secrets are "
                  "never shown. Parts are ticked off when they were seen working.</p>\n");
     begin_section(&s, "infinity", "On Pexip Infinity");
+    command_step(&s);
     policy_step(&s);
     events_step(&s, &page);
     locations_step(&s);

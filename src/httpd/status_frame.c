@@ -43,7 +43,8 @@ static const char style[] =
     "#verdict:has(.good){background:var(--goodback)}"
     "#verdict:has(.care){background:var(--careback)}"
     "#verdict:has(.bad){background:var(--badback)}\n"
-    "#verdict h1{margin:0}#verdict h1.good{color:var(--good)}#verdict h1.care{color:var(--care)}"
+    "#verdict h1{margin:0}#verdict p{margin:.5rem 0 0}#verdict h1.good{color:var(--good)}#verdict "
+    "h1.care{color:var(--care)}"
     "#verdict h1.bad{color:var(--bad)}\n"
     ".soft{color:var(--soft)}\n"
     ".numbers{display:flex;flex-wrap:wrap;gap:.5rem;margin:0}\n"
@@ -55,7 +56,7 @@ static const char style[] =
     "table{border-collapse:collapse;width:100%;overflow-wrap:normal}\n"
     "caption{text-align:left;padding:.5rem .75rem;color:var(--soft)}\n"
     "th,td{text-align:left;vertical-align:top;padding:.4rem .75rem;border-top:1px solid "
-    "var(--line)}\n"
+    "var(--line)}td time{white-space:nowrap}\n"
     "button{font:inherit;padding:.4rem .8rem;min-height:2.75rem;border:1px solid var(--line);"
     "border-radius:.4rem;background:var(--offback);color:inherit;cursor:pointer}\n"
     "form{display:flex;flex-wrap:wrap;gap:.5rem;margin:.25rem 0}\n"
@@ -69,15 +70,17 @@ static const char style[] =
     "@media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}\n";
 
 /* Brings the parts of the page up to date that differ, but none in which somebody is: the focus and
- * what is selected stay. Pages that cannot be read say so. */
+ * what is selected stay. What cannot be read is said to be old. The head of the new page is left
+ * out, because its style is not one that the policy of this one knows. */
 static const char status_script[] =
     "(function(){'use strict';\n"
     "var stale=document.getElementById('stale');\n"
     "function busy(part){var s=getSelection();return part.contains(document.activeElement)||"
     "(!s.isCollapsed&&s.containsNode(part,true));}\n"
-    "function show(text){var page=new DOMParser().parseFromString(text,'text/html');\n"
+    "function show(text){var page=new "
+    "DOMParser().parseFromString(text.slice(text.indexOf('<body>')),'text/html');\n"
     "if(!page.getElementById('verdict')){throw new Error();}\n"
-    "document.title=page.title;stale.hidden=true;\n"
+    "stale.hidden=true;\n"
     "document.querySelectorAll('[data-fresh]').forEach(function(part){"
     "var next=page.getElementById(part.id);\n"
     "if(next&&next.innerHTML!==part.innerHTML&&!busy(part)){"

@@ -47,6 +47,16 @@ static pxr_level_t worst(const pxr_part_t *parts, size_t count)
     return level;
 }
 
+/* What is at fault, and where it is explained. */
+static void put_fault(const pxr_html_t *html, const pxr_part_t *part)
+{
+    pxr_html_put(html, "<p><a href=\"#part-%s\">%s</a>: %s", part->key, part->name, part->word);
+    if (part->effect != NULL) {
+        pxr_html_put(html, ". <strong>%s</strong>", part->effect);
+    }
+    pxr_html_put(html, "</p>");
+}
+
 /* The whole in one sentence, which is read out when it changes. */
 static void put_verdict(const pxr_web_t *web, const pxr_part_t *parts, size_t count)
 {
@@ -66,14 +76,16 @@ static void put_verdict(const pxr_web_t *web, const pxr_part_t *parts, size_t co
     pxr_html_put(html,
                  "<div role=\"status\" aria-live=\"polite\">\n<div id=\"verdict\" data-fresh>");
     pxr_html_put(html, "<h1 class=\"%s\">%s</h1>", levels[level].class, said);
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].level == PXR_LEVEL_BAD) {
-            pxr_html_put(html, "<p>%s</p>", parts[i].effect);
+    for (int fault = PXR_LEVEL_BAD; fault >= PXR_LEVEL_CARE; fault--) {
+        for (size_t i = 0; i < count; i++) {
+            if ((int)parts[i].level == fault) {
+                put_fault(html, &parts[i]);
+            }
         }
     }
     if (!asked) {
         pxr_html_put(html,
-                     "<p>Nothing can be said about calls before that. "
+                     "<p>Nothing can be said about calls before a Conferencing Node has asked. "
                      "<a href=\"%s/setup\">See the set-up</a>.</p>",
                      web->base);
     }
@@ -224,9 +236,10 @@ static void put_nodes(const pxr_web_t *web, const pxr_status_page_t *page)
         return;
     }
     pxr_html_put(html,
+                 "<p>Nodes that host calls should do both. Events that never arrived are counted "
+                 "since the node started its event sink.</p>\n"
                  "<div class=\"scroll\" role=\"region\" aria-labelledby=\"nodes-title\" "
-                 "tabindex=\"0\">\n<table>\n<caption>Nodes that host calls should do both. Events "
-                 "that never arrived are counted since the node started its event sink.</caption>\n"
+                 "tabindex=\"0\">\n<table>\n<caption>What each node asked and told</caption>\n"
                  "<thead><tr><th scope=\"col\">Node</th><th scope=\"col\">Asked last</th>"
                  "<th scope=\"col\">Last event</th><th scope=\"col\">Events</th>"
                  "<th scope=\"col\">Missing</th><th scope=\"col\">Version</th></tr></thead>\n"

@@ -13,7 +13,7 @@ static pxr_part_t policy(apr_pool_t *p, const pxr_call_t *call, const pxr_status
     pxr_part_t part = {.key = "policy", .name = "Conferencing Nodes ask what a meeting is"};
 
     part.since = pxr_store_seen_at(call->store, call->workspace->number, PXR_SEEN_POLICY);
-    part.when = "asked last";
+    part.when = "Asked last";
     if (part.since == 0) {
         part.level = PXR_LEVEL_UNKNOWN;
         part.word = "not yet";
@@ -51,12 +51,17 @@ static pxr_part_t events(const pxr_call_t *call, const pxr_status_page_t *page)
     pxr_part_t part = {.key = "events", .name = "Conferencing Nodes tell what happens"};
 
     part.since = pxr_store_seen_at(call->store, workspace, PXR_SEEN_EVENTS);
-    part.when = "last event";
-    if (pxr_seen_is_silent(admitted, part.since, page->now)) {
+    part.when = "Last event";
+    if (page->database->shared && (part.since == 0 || part.since < admitted)) {
+        part.level = PXR_LEVEL_UNKNOWN;
+        part.word = "not here";
+        part.what = "Events of late have not come to this machine; they may come to another one.";
+    } else if (pxr_seen_is_silent(admitted, part.since, page->now)) {
         part.level = PXR_LEVEL_BAD;
         part.word = "silent";
         part.effect = "Calls can be joined, but it is not seen who is in them.";
-        part.what = "A node let somebody into a meeting, and no event has come since then.";
+        part.what = "A node was told to let somebody into a meeting, and no event has come since "
+                    "then. A request that was made by hand counts as well, until the next event.";
         part.cure = "On Infinity, give the event sink to every location whose nodes host these "
                     "calls, overflow locations included. A location that only proxies is silent.";
     } else if (part.since == 0) {
@@ -89,7 +94,7 @@ static pxr_part_t leader(const pxr_status_page_t *page)
         part.effect = "Meetings do not end, and nothing is written or told to Rocket.Chat.";
         part.what = "No process of httpd has done this work lately.";
         part.cure = "Reload httpd. " SEE_LOG;
-        part.when = "was done last";
+        part.when = "Was done last";
         part.since = page->health.ticked_at;
     }
     return part;
@@ -110,7 +115,7 @@ static void database_fails(const pxr_database_page_t *page, pxr_part_t *part)
                  : strcmp(page->driver, "sqlite3") == 0
                      ? "Look at owner, mode and free space of " PXR_D_STATE_DIR ". " SEE_LOG
                      : "Look at the database server and its own log. " SEE_LOG;
-    part->when = "since";
+    part->when = "Since";
     part->since = page->since;
     part->error = page->error;
 }
@@ -142,7 +147,7 @@ static pxr_part_t database(apr_pool_t *p, const pxr_status_page_t *all)
         part.what = "Its clock differs from the clock of this machine.";
         part.cure = "Set both by NTP.";
     } else {
-        part.when = "last written";
+        part.when = "Last written";
         part.since = page->last_commit_at;
     }
     return part;
@@ -151,7 +156,7 @@ static pxr_part_t database(apr_pool_t *p, const pxr_status_page_t *all)
 static void messages_fail(apr_pool_t *p, const pxr_chat_page_t *page, pxr_part_t *part)
 {
     part->level = PXR_LEVEL_CARE;
-    part->when = "since";
+    part->when = "Since";
     part->since = page->health.failed_at;
     part->error = page->health.why;
     if (page->paused) {
@@ -194,7 +199,7 @@ static pxr_part_t messages(apr_pool_t *p, const pxr_status_page_t *all)
     } else {
         part.level = PXR_LEVEL_GOOD;
         part.word = "works";
-        part.when = "worked last";
+        part.when = "Worked last";
         part.since = page->health.ok_at;
     }
     return part;
@@ -213,10 +218,10 @@ static pxr_part_t server_part(const pxr_outside_server_t *server, const char *cu
         part.word = target->open ? "rests" : "fails";
         part.error = target->why;
         part.cure = cure;
-        part.when = "failed last";
+        part.when = "Failed last";
         part.since = target->failed_at;
     } else {
-        part.when = "answered last";
+        part.when = "Answered last";
         part.since = target->answered_at;
     }
     return part;

@@ -33,6 +33,7 @@
 #define PXR_LOG_BYTES 8192
 #define PXR_PUBLISHER_BUCKETS 2048
 #define PXR_LEG_KEYS (1 + PXR_RELATED_MAX)
+#define PXR_LEG_NAME_SHORT 127
 
 /* Physical records for the sizes that the administrator chose: ended meetings stay for a while, and
  * freed ones rest. */
@@ -116,6 +117,13 @@ typedef struct {
     char data[PXR_BLOCK_DATA];
 } pxr_block_t;
 
+/* What a leg is called. */
+typedef struct {
+    uint32_t rest; /* block of what `text` has no room for, 0: none */
+    uint8_t len;   /* of both */
+    char text[PXR_LEG_NAME_SHORT];
+} pxr_leg_name_t;
+
 typedef struct {
     uint32_t taken;
     uint32_t slot;
@@ -125,7 +133,7 @@ typedef struct {
     uint32_t linked; /* bit i: key i is in the index */
     uint64_t key;    /* hash of the uuid */
     uint32_t next_with_key[PXR_LEG_KEYS];
-    uint32_t reserved;
+    pxr_leg_name_t name;
     pxr_leg_t leg;
 } pxr_leg_slot_t;
 
@@ -171,6 +179,7 @@ typedef struct {
     uint32_t active; /* open and live meetings, and those that wait for the database */
     uint32_t provisional;
     uint32_t leg_cursor;
+    uint32_t long_names; /* legs that have a block for theirs */
     pxr_queue_t ended;   /* slots, longest ended first */
     pxr_queue_t leaving; /* slots that go at once */
     pxr_queue_t resting; /* slots */
@@ -375,6 +384,13 @@ void pxr_layout_clear(const pxr_store_t *store);
 static inline uint32_t pxr_blocks_for(size_t len)
 {
     return (uint32_t)((len + PXR_BLOCK_DATA - 1) / PXR_BLOCK_DATA);
+}
+
+/* How many legs may have a block for their name. There are as many in addition to those of the
+ * meetings, so that nobody keeps a meeting from being created by what he calls himself. */
+static inline uint32_t pxr_long_names(uint32_t legs)
+{
+    return legs / 16 + 16;
 }
 
 /* Nothing has been seen of a workspace yet (seen.c). */

@@ -37,10 +37,13 @@ COLOURS = """() => {
     return found;
 }"""
 
-# Elements beyond the right edge, where a page must be moved sideways to be read.
-OVERFLOW = """() => document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] :
-    [...document.body.querySelectorAll('*')].filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth)
-        .map((each) => `${each.tagName}.${each.className}: ${each.textContent.trim().slice(0, 40)}`)"""
+# How wide a page is that must be moved sideways to be read, and what reaches beyond the edge.
+OVERFLOW = """() => {
+    const {scrollWidth, clientWidth} = document.documentElement;
+    return scrollWidth <= clientWidth ? [] : [scrollWidth, ...[...document.body.querySelectorAll('*')]
+        .filter((each) => each.scrollWidth > clientWidth || each.getBoundingClientRect().right > clientWidth)
+        .map((each) => `${each.tagName}.${each.className}: ${each.textContent.trim().slice(0, 40)}`)];
+}"""
 
 STRUCTURE = """() => ({
     language: document.documentElement.lang, title: document.title, mains: document.querySelectorAll('main').length,

@@ -100,7 +100,8 @@ def kept_to_ourselves(site, web, page, *secrets):
 # Who is led where
 
 def stand_still(page):
-    """The page's clock stops, so that it can be looked at before it leads on."""
+    """The page's clock stops, so that it can be looked at before it leads on. What the clock is told later happens again on each
+    page that follows."""
     page.call("clock.install", {"time": 1000})
     page.call("clock.pauseAt", 2000)
 
@@ -180,8 +181,6 @@ def test_who_says_that_the_meeting_is_his_is_told_how(site, web, meeting, visit)
     assert page.call("isVisible", selector="#how") and not page.call("isVisible", selector="#mine")
     assert page.evaluate("() => document.activeElement.id") == "how"
     assert "not known to Rocket.Chat" in page.text("#say")
-    page.call("clock.runFor", 60000)
-    assert page.url == meeting["join_url"]
     check_looks(page, "join-how", narrow=True)
     page.click("text=Try again")
     page.wait_for("() => document.getElementById('how')?.hidden")
@@ -189,6 +188,17 @@ def test_who_says_that_the_meeting_is_his_is_told_how(site, web, meeting, visit)
     page.click("a:text('Log in to Rocket.Chat')")
     page.wait_for_url(site.url + "/")
     kept_to_ourselves(site, web, page)
+
+
+def test_who_says_so_is_not_led_on_before_he_wants(meeting, visit):
+    page = visit()
+    stand_still(page)
+    page.goto(meeting["join_url"])
+    page.click("text=I started this meeting")
+    page.call("clock.runFor", 60000)
+    assert page.url == meeting["join_url"]
+    page.click("text=Join as guest")
+    assert landed(page) == expected(meeting, "guest")
 
 
 def test_who_has_logged_in_meanwhile_is_recognised_when_he_tries_again(site, meeting, creator, visit):
@@ -312,6 +322,26 @@ def test_where_nobody_can_join_a_page_says_why(site, meeting, visit, case, statu
     assert page.text("h1") == page.call("title") == heading
     assert page.url == url
     check_looks(page, f"join-{case}", narrow=True)
+
+
+@pytest.mark.parametrize("script, zone, said", [
+    (True, "Asia/Kolkata", ["23 July", "01:45", "GMT+5:30"]), (True, "America/New_York", ["22 July", "16:15", "GMT-4"]),
+    (False, "Asia/Kolkata", ["-07-22, 20:15 UTC"])])
+def test_who_comes_too_early_is_told_the_moment_by_his_own_clock(site, visit, script, zone, said):
+    meeting = site.api.create(room=site.general.as_meant(), creator=site.nina.creator(), not_before=NEXT_YEAR)
+    page = visit(script=script, zone=zone)
+    page.goto(meeting["join_url"])
+    text = page.text("time")
+    assert all(each in text for each in said), text
+
+
+def test_who_waits_is_let_in_when_the_meeting_opens(site, visit):
+    opens = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4 * PATIENCE))
+    meeting = site.api.create(room=site.general.as_meant(), creator=site.nina.creator(), not_before=opens)
+    page = visit(script=False)
+    page.goto(meeting["join_url"])
+    page.click("text=Join as guest")    # which it does not offer before
+    assert landed(page) == expected(meeting, "guest")
 
 
 # Other people's texts

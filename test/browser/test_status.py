@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 import pytest
 from browser import Browser
 from chat import AFTER_RETRY, SOON
-from httpd import PATIENCE
 from looks import check_looks
 from pexip import one_leg
 from public import hosts_of, public_sites
@@ -91,6 +90,20 @@ def test_pages_can_be_read(all_sites, used, visit, which, script, dark, path):
     check_looks(page, name, narrow=True)
     page.call("setViewportSize", {"width": 320, "height": 640})
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+
+
+def test_what_is_wrong_can_be_read(mpm):
+    with public_sites(mpm, {"full": {}}, server="PexipRCMaxMeetings 10\n") as made, Browser(hosts_of(made)) as browser:
+        site = made["full"]
+        site.chat.down()
+        site.httpd.expect("Rocket.Chat", "full")
+        for _ in range(10):
+            site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
+        for dark in (False, True):
+            page = browser.open(f"{site.url}/pexip/status", auth=ADMIN, dark=dark)
+            assert page.text("h1.bad") == "Calls do not work as they should"
+            check_looks(page, f"status-full-{'dark' if dark else 'light'}", narrow=True)
+            assert page.seen().complaints == []
 
 
 @pytest.mark.parametrize("path, heading", [("", "Status"), ("/setup", "Set-up")], ids=["status", "setup"])

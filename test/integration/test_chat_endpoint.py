@@ -104,6 +104,7 @@ def test_the_plugins_page_may_read_it(own):
     site, meeting, _ = own
     answer = ask(site, meeting["id"], Origin=BASE, Sec_Fetch_Site="same-site")
     assert answer.status == 200 and answer.headers["Access-Control-Allow-Origin"] == BASE
+    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
     assert "Origin" in answer.headers["Vary"]
     unknown = ask(site, "nobody", Origin=BASE)
     assert said(unknown) == NOTHING and unknown.headers["Access-Control-Allow-Origin"] == BASE

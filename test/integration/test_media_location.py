@@ -157,6 +157,7 @@ def test_a_slash_at_the_end_is_as_good_and_longer_paths_are_not(sites):
     assert is_miss(sites["own"].ask("", what=LOCATION + "s"))
 
 
+@pytest.mark.once
 def test_others_place_their_own_participants_and_never_ours(make_httpd):
     with PolicyServer() as other:
         server = make_httpd(workspace(extra=f"PexipRCPolicyFallback {other.url}\nPexipRCMediaLocation Ours \"expr=%{{pxr:protocol}} == 'sip'\""))
@@ -168,6 +169,7 @@ def test_others_place_their_own_participants_and_never_ours(make_httpd):
         assert theirs.json() == SERVICE
 
 
+@pytest.mark.once
 def test_a_reload_places_running_meetings_anew(make_httpd):
     server = make_httpd(workspace(extra="PexipRCMediaLocation Before"))
     site = Site(server, server.port)

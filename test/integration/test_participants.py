@@ -119,6 +119,7 @@ def test_before_its_window_nobody_is_thrown_out(node, api):
     assert says(ask(node, api.create(not_before=stamp(3600))), AS_IS)
 
 
+@pytest.mark.once
 def test_who_is_on_his_way_in_holds_the_end(node, api):
     """Whether he is asked about himself or about a breakout room."""
     asked, room, dialled_out, empty = (api.create() for _ in range(4))

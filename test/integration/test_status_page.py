@@ -5,13 +5,13 @@ from urllib.parse import urlencode
 
 import pytest
 from chat import AFTER_RETRY, SOON, blameless, sites  # noqa: F401
+from companion import App
 from conftest import ADDRESSES, Servers, bury
 from html_check import Page
 from httpd import PATIENCE, free_ports
 from meetings import Api
 from pexip import Node, one_leg
 from policy_server import PolicyServer
-from test_app_callback import App
 from waiting import wait_until
 from workspace import ADMIN, NODES, PREFIX, guarded, workspace
 
@@ -20,22 +20,22 @@ SAME = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
 TROUBLE = r"Rocket\.Chat|pexip_rc:(notice|warn)|the database"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;\u202egnp.exe\u2066\u200b\x9b"
 PATTERN = '<LocationMatch "^/pattern/[0-9]+/events">\nSetHandler pexip-rc-events\n</LocationMatch>\n'
+CHAT = f"<Location {PREFIX}/chat>\nSetHandler pexip-rc-chat\nRequire all granted\n</Location>\n"
 PLACES = (guarded("/api/apps/public/7fc612f5/", "pexip-rc-policy", "AuthBasicProvider pexip-rc", "valid-user") + PATTERN +
           guarded("/inner/policy/v1", "pexip-rc-policy", "AuthBasicProvider pexip-rc", "valid-user"))
 
 
 @pytest.fixture(scope="module")
 def all_sites(mpm):
-    app = App()
-    with PolicyServer() as other, sites(mpm, {
+    with App() as app, PolicyServer() as other, sites(mpm, {
             "fresh": {}, "good": {"extra": f"PexipRCPersistentChat On\nPexipRCBrandingPath sales\nPexipRCPolicyFallback {other.url}\n"
-                                           f"PexipRCAppCallback {app.url} conf/app.secret"},
-            "ill": {"extra": "PexipRCTheme none"}, "shut": {},
+                                           f"PexipRCAppCallback {app.url} conf/app.secret\n" + CHAT},
+            "ill": {"extra": "PexipRCTheme none\nPexipRCMediaLocation Oslo"}, "shut": {},
             "mute": {"rest": False, "webhook": False, "extra": "PexipRCJoinURL https://calls.example.com/elsewhere\n" + PLACES}},
             files={"conf/app.secret": "stand-in-secret-of-the-app\n"}) as made:
+        other.know_nothing()
         made["good"].other = other
         yield made
-    app.close()
 
 
 @pytest.fixture
@@ -179,7 +179,6 @@ def use(site):
 
 @pytest.mark.once
 def test_what_works_is_said_to_work(site):
-    site.other.know_nothing()
     _, node = use(site)
     wait_until(lambda: verdict(page_of(site)) == ("good", "Calls work"), SOON, "calls that work")
     page = page_of(site)
@@ -230,7 +229,7 @@ def test_a_rocketchat_that_does_not_take_messages(ill, kind):
     ill.httpd.expect(TROUBLE)
     ill.chat.fault("*", kind)
     ill.start("Unheard")
-    shows(ill, "messages", "care", "fails", "PexipRCRestURL", "It says:", "since 20")
+    shows(ill, "messages", "care", "fails", "PexipRCRestURL", "It says:", "Since 20")
     assert verdict(page_of(ill))[0] == ("care" if part(page_of(ill), "policy")[0] == "good" else "off")
     ill.chat.faults.stop_all()
     shows(ill, "messages", "good", "works", timeout=AFTER_RETRY)
@@ -242,7 +241,7 @@ def test_a_rocketchat_that_refuses_our_credentials(all_sites):
     site.httpd.expect(TROUBLE)
     site.chat.fault("*", "401")
     site.start("Unheard")
-    shows(site, "messages", "care", "refused", "PexipRCRestCredentialsFile", "It says:", "since 20")
+    shows(site, "messages", "care", "refused", "PexipRCRestCredentialsFile", "It says:", "Since 20")
     assert step(page_of(site, SETUP), "The user that posts") == "not complete"
 
 
@@ -264,7 +263,7 @@ def test_another_policy_server_that_fails(site):
     shows(site, "fallback-1", "care", site.other.url, "left to Infinity meanwhile")
     site.other.know_nothing()
     site.node().policy("nobody-else-again")
-    shows(site, "fallback-1", "good", "answered last")
+    shows(site, "fallback-1", "good", "Answered last")
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +301,8 @@ def test_a_database_that_cannot_be_used(make_httpd):
     server.expect("database")
     wait_until(lambda: part(page_of(server), "database")[0] == "bad", SOON, "a database that cannot be used")
     page = page_of(server)
-    assert "cannot be used" in part(page, "database")[1] and "since 20" in part(page, "database")[1] and "It says:" in part(page, "database")[1]
+    assert "cannot be used" in part(page, "database")[1] and "Since 20" in part(page, "database")[1] and "It says:" in part(page, "database")[1]
+    assert page.ids["verdict"].all("a")[0].attributes["href"] == "#part-database"
     assert verdict(page)[0] == "bad" and "New calls cannot be started, and no call ends. Running calls go on." in verdict(page)[1]
     assert secret not in get(server).text
     # The worst stands first.
@@ -474,9 +474,12 @@ def test_setup_tells_what_to_paste(site):
                  ("User id, first line of the file", site.chat.bot.id), ("Trigger words, or any other that you like", "!pexip")):
         assert pair in pasted, pasted
     assert any(f"frame-ancestors 'self' {'https://meet.example.com'}" in value for _, value in pasted)
+    assert ("Address that the plugin asks", f"{site.url}{PREFIX}/chat") in pasted
+    assert any(value.startswith(f"make plugin RC={site.url} ENDPOINT={site.url}{PREFIX}/chat") for _, value in pasted)
+    assert any(value.startswith("pexip-rc-setup ") and f"--site {site.url} --credentials /" in value for _, value in pasted)
     assert any("scheduling/template?kind=single-use" in value for _, value in pasted)
     assert "nodes.secret" in page.text and "good.rest" in page.text and "good.webhook" in page.text
-    assert "other policy servers" in page.text
+    assert "on: service configuration, participant properties, and what your other policy servers answer" in page.text
     # Each can be copied, and is in the page for those without script.
     buttons = [each for each in page.all("button") if "data-copy" in each.attributes]
     assert len(buttons) == len(pasted) and all("hidden" in each.attributes for each in buttons)
@@ -488,7 +491,10 @@ def test_setup_ticks_off_what_was_seen_working(all_sites, site):
     assert "seen working" not in steps(fresh).values()
     for title in ("Policy profile", "Event sink", "The user that posts", "Outgoing webhook", "Join links"):
         assert step(fresh, title) == "not seen working yet", title
-    use(site)
+    meeting, _ = use(site)
+    assert step(page_of(site, SETUP), "Chat beside the call") == "not seen working yet"
+    wait_until(lambda: site.request("GET", f"{PREFIX}/chat?alias={meeting['id']}").status == 200, AFTER_RETRY, "the chat")
+    assert step(page_of(site, SETUP), "Chat beside the call") == "seen working"
     called = site.api.call("POST", "/meetings", {"id": "CalledByTheApp", "room": site.general.as_meant(), "creator": site.nina.creator(), "call": True})
     site.api.delete(called.json()["id"])
     wait_until(lambda: step(page_of(site, SETUP), "Companion app") == "seen working", AFTER_RETRY, "the end that the app took")
@@ -504,7 +510,9 @@ def test_setup_of_a_part_that_is_not_used(all_sites):
     page = page_of(all_sites["mute"], SETUP)
     for title in ("The user that posts", "Outgoing webhook", "Companion app", "Chat beside the call"):
         assert step(page, title) == "not set up, and not required", title
-    assert step(page_of(all_sites["ill"], SETUP), "Theme") == "not set up, and not required"
+    ill = page_of(all_sites["ill"], SETUP)
+    assert step(ill, "Theme") == "not set up, and not required"
+    assert "on: service configuration, participant properties, media location; everything else off" in ill.text
 
 
 def test_setup_finds_handlers_wherever_they_are_set(all_sites):

@@ -107,7 +107,7 @@ class Page(HTMLParser):
         for element in self.elements:
             for name, value in element.attributes.items():
                 assert not name.startswith("on") and name != "style", f"{name} in <{element.tag}>"
-                assert name not in ADDRESSES or value.startswith("/") and not value.startswith("//"), f"{name}={value}"
+                assert name not in ADDRESSES or value.startswith("/") and not value.startswith("//") or value[1:] in self.ids, f"{name}={value}"
             if element.tag in ("script", "style"):
                 assert element.attributes.get("nonce"), f"<{element.tag}> without a nonce"
                 assert "src" not in element.attributes
