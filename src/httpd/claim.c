@@ -183,11 +183,12 @@ int pxr_handle(request_rec *r)
         return DECLINED;
     }
     if (endpoint->protected && !is_protected(r)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "%s answers nobody here, because nobody has to prove who he is: add AuthType "
-                      "Basic and Require valid-user, or client certificates, or guard the section "
-                      "by Require ip and add " PXR_D_ANONYMOUS " On",
-                      endpoint->name);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "PXR1021: %s answers nobody here, because nobody has to prove who he is: add AuthType "
+            "Basic and Require valid-user, or client certificates, or guard the section "
+            "by Require ip and add " PXR_D_ANONYMOUS " On",
+            endpoint->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     call.workspace = conf->workspace;
@@ -195,16 +196,17 @@ int pxr_handle(request_rec *r)
     call.rest = rest_of(r->uri, endpoint);
     if (call.workspace != NULL &&
         (call.store == NULL || call.workspace->number == PXR_WORKSPACE_UNKNOWN)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "%s has no working set: see what the log said when httpd was started or "
-                      "reloaded",
-                      endpoint->name);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "PXR1022: %s has no working set: see what the log said when httpd was started or "
+            "reloaded",
+            endpoint->name);
         return HTTP_SERVICE_UNAVAILABLE;
     }
     if (call.workspace == NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "%s belongs to no workspace here: set " PXR_D_SITE_URL " and " PXR_D_BASE_URL
-                      " in this virtual host",
+                      "PXR1023: %s belongs to no workspace here: set " PXR_D_SITE_URL
+                      " and " PXR_D_BASE_URL " in this virtual host",
                       endpoint->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -130,9 +130,9 @@ static void count(const delivery_t *d)
     if (d->dropped > 0) {
         pxr_store_count(store, workspace, PXR_COUNT_EVENTS_DROPPED, d->dropped);
         if (pxr_store_may_tell(store, PXR_TOPIC_DROPPED, d->now)) {
-            ap_log_rerror(
-                APLOG_MARK, APLOG_WARNING, 0, d->r,
-                "the table of participants is full, events are dropped: raise " PXR_D_PARTICIPANTS);
+            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, d->r,
+                          "PXR1032: the table of participants is full, events are dropped: "
+                          "raise " PXR_D_PARTICIPANTS);
         }
     }
 }
@@ -164,7 +164,7 @@ static int take_body(request_rec *r, const pxr_call_t *call)
         /* The node keeps the event and sends it again. */
         if (pxr_store_may_tell(call->store, PXR_TOPIC_LOCKED, d.now)) {
             ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                          "the working set is locked by a process that does not go on");
+                          "PXR1033: the working set is locked by a process that does not go on");
         }
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "try again");
     }
