@@ -45,7 +45,7 @@ typedef struct {
 void pxr_store_backlog(const pxr_store_t *store, uint32_t workspace, pxr_backlog_t *out);
 
 /* Nodes that host a meeting of the workspace and of which no event has come since `since`; 64 at
- * most. Takes the lock; 0 where it cannot be had. */
+ * most. Takes the lock, though never for long; 0 where it cannot be had. */
 uint32_t pxr_store_silent_nodes(const pxr_store_t *store, uint32_t workspace, pxr_time_t since);
 
 #endif

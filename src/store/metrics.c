@@ -5,6 +5,7 @@
 #include "layout.h"
 #include "tx.h"
 
+/* What took longer counts as this in the sum. */
 #define LATENCY_MOST (60 * PXR_SECOND)
 
 static const int64_t bounds[PXR_LATENCY_BOUNDS] = {500,   1000,   2500,   5000,   10000,   25000,
@@ -92,72 +93,113 @@ void pxr_store_backlog(const pxr_store_t *store, uint32_t workspace, pxr_backlog
 }
 
 /* More nodes than these are not told apart. */
-#define CANDIDATES 64
+#define NODES_MOST 64
+/* So many shares are looked at before others get the lock. */
+#define SHARES_AT_ONCE 4096
 
-/* Here, under any of its accounts, or on another machine, of another meeting. */
-static bool is_heard(const pxr_store_t *store, uint32_t workspace, const char *node,
-                     pxr_time_t since)
+typedef struct {
+    uint32_t workspace;
+    pxr_time_t since;
+    uint32_t count;
+    char nodes[NODES_MOST][PXR_NODE_MAX + 1];
+} silence_t;
+
+static uint32_t place_of(const silence_t *silence, const char *node)
 {
-    for (uint32_t link = 1; link <= store->segment->shares; link++) {
-        const pxr_share_slot_t *slot = pxr_share_slot(store, link);
-        if (slot->taken && slot->share.last_at >= since && strcmp(slot->share.node, node) == 0 &&
-            pxr_slot(store, slot->slot)->workspace == workspace) {
-            return true;
-        }
+    uint32_t i = 0;
+
+    while (i < silence->count && strcmp(silence->nodes[i], node) != 0) {
+        i++;
     }
-    for (uint32_t link = 1; link <= store->segment->publishers; link++) {
-        const pxr_publisher_slot_t *slot = pxr_publisher_slot(store, link);
-        if (slot->publisher.source != 0 && slot->workspace == workspace &&
-            slot->publisher.last_at >= since && strcmp(slot->node, node) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return i;
 }
 
-/* Whether a node hosts a meeting by this, and has not spoken of it. */
-static bool is_stale(const pxr_store_t *store, uint32_t workspace, const pxr_share_slot_t *share,
-                     pxr_time_t since)
+static void add_node(silence_t *silence, const char *node)
+{
+    if (place_of(silence, node) == silence->count && silence->count < NODES_MOST) {
+        memcpy(silence->nodes[silence->count++], node, PXR_NODE_MAX + 1);
+    }
+}
+
+static void strike_out(silence_t *silence, const char *node)
+{
+    uint32_t i = place_of(silence, node);
+
+    if (i < silence->count) {
+        silence->count--;
+        memmove(silence->nodes[i], silence->nodes[silence->count], PXR_NODE_MAX + 1);
+    }
+}
+
+/* Of a node that hosts a meeting and has not spoken of it. */
+static bool is_stale(const pxr_slot_t *slot, const pxr_share_t *share, pxr_time_t since)
+{
+    return share->open && share->last_at < since && slot->life.state == PXR_MEETING_LIVE &&
+           slot->life.era == share->era;
+}
+
+static void look_at_share(const pxr_store_t *store, const pxr_share_slot_t *share, bool adding,
+                          silence_t *silence)
 {
     const pxr_slot_t *slot;
 
-    if (!share->taken || !share->share.open || share->share.last_at >= since) {
-        return false;
+    if (!share->taken) {
+        return;
     }
     slot = pxr_slot(store, share->slot);
-    return slot->workspace == workspace && slot->life.state == PXR_MEETING_LIVE &&
-           slot->life.era == share->share.era;
+    if (slot->workspace != silence->workspace) {
+        return;
+    }
+    if (adding && is_stale(slot, &share->share, silence->since)) {
+        add_node(silence, share->share.node);
+    } else if (!adding && share->share.last_at >= silence->since) {
+        strike_out(silence, share->share.node);
+    }
 }
 
-static bool is_listed(const char *const *list, uint32_t count, const char *node)
+/* Adds nodes that are silent about a meeting, or strikes out those that have spoken of another one,
+ * perhaps to another machine. */
+static bool look_at_shares(const pxr_store_t *store, bool adding, silence_t *silence)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(list[i], node) == 0) {
-            return true;
+    uint32_t link = 1;
+
+    while (link <= store->segment->shares) {
+        if (pxr_lock(store) != PXR_OK) {
+            return false;
+        }
+        for (int i = 0; i < SHARES_AT_ONCE && link <= store->segment->shares; i++, link++) {
+            look_at_share(store, pxr_share_slot(store, link), adding, silence);
+        }
+        pxr_unlock(store);
+    }
+    return true;
+}
+
+/* Strikes out those that have spoken of anything. */
+static bool look_at_publishers(const pxr_store_t *store, silence_t *silence)
+{
+    if (pxr_lock(store) != PXR_OK) {
+        return false;
+    }
+    for (uint32_t link = 1; link <= store->segment->publishers; link++) {
+        const pxr_publisher_slot_t *slot = pxr_publisher_slot(store, link);
+        if (slot->publisher.source != 0 && slot->workspace == silence->workspace &&
+            slot->publisher.last_at >= silence->since) {
+            strike_out(silence, slot->node);
         }
     }
-    return false;
+    pxr_unlock(store);
+    return true;
 }
 
 uint32_t pxr_store_silent_nodes(const pxr_store_t *store, uint32_t workspace, pxr_time_t since)
 {
-    const char *list[CANDIDATES];
-    uint32_t count = 0;
-    uint32_t silent = 0;
+    silence_t silence = {.workspace = workspace, .since = since};
 
-    if (pxr_lock(store) != PXR_OK) {
-        return 0;
-    }
-    for (uint32_t link = 1; link <= store->segment->shares && count < CANDIDATES; link++) {
-        const pxr_share_slot_t *share = pxr_share_slot(store, link);
-        const char *node = share->share.node;
-        if (is_stale(store, workspace, share, since) && !is_listed(list, count, node)) {
-            list[count++] = node;
-            silent += !is_heard(store, workspace, node, since);
-        }
-    }
-    pxr_unlock(store);
-    return silent;
+    return look_at_shares(store, true, &silence) && look_at_shares(store, false, &silence) &&
+                   look_at_publishers(store, &silence)
+               ? silence.count
+               : 0;
 }
 
 void pxr_metrics_forget(const pxr_store_t *store, uint32_t workspace)

@@ -3,29 +3,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "one_world.h"
 #include "pxr_metrics.h"
 #include "pxr_tell.h"
-#include "store_helpers.h"
 
 /* Figures for monitoring, over processes. */
 
 #define HOUR (3600 * PXR_SECOND)
-
-static world_t w;
-
-static int open_world(void **state)
-{
-    (void)state;
-    world_open(&w, 200, 200);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
 
 static pxr_latency_t latency(uint32_t workspace)
 {
