@@ -1,4 +1,4 @@
-# make deps | run | test | build-deps | all | install; see README.md. Nothing is written outside build/.
+# make deps | run | test | build-deps | all | install | deb; see README.md. Nothing is written outside build/.
 
 APXS    ?= $(firstword $(wildcard /usr/bin/apxs /usr/bin/apxs2 /usr/sbin/apxs) apxs)
 PYTHON  ?= /usr/bin/python3
@@ -45,7 +45,7 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all alerts bench deps build-deps run test install clean format unit sanitized app plugin contract browser node
+.PHONY: all alerts bench deb deb-test deps build-deps run test install clean format unit sanitized app plugin contract browser node
 
 all: $(SO)
 
@@ -268,6 +268,17 @@ install: $(SO)
 	        install -m 644 conf/pexip_rc.conf "$$available/"; \
 	    fi; \
 	fi
+
+# A package for Debian, build/deb/libapache2-mod-pexip-rc_*.deb.
+DEB_PACKAGES = dpkg-dev debhelper lintian
+
+deb:
+	@sh test/support/deps.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)
+	@sh conf/debian/build.sh $(BUILD)/deb
+
+# What test/deb installs the package beside.
+deb-test: deb
+	@sh test/deb/fetch.sh "$(abspath $(BUILD))/deb-test"
 
 format:
 	clang-format -i mod_pexip_rc.c include/*.h src/*/*.[ch] test/unit/*.[ch]

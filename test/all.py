@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, browser, machines,
+Arguments name the parts to run (lint, unit, play, event, worker, prefork, deb, sanitized, contract, browser, machines,
 fault, fault-worker, fault-prefork, alerts); without any, all run. The parts that use the processor little run three at a time.
 """
 
@@ -120,12 +120,12 @@ def with_packages(name, obtainable=lambda: True):
 
 
 def alerts():
-    """The rules of Prometheus. Where its own tool cannot be had, the part is skipped."""
+    """The rules of Prometheus, by its own tool. Where that cannot be had, and only then, the part is skipped."""
     with PREPARING:
         status, text = run(["make", "--no-print-directory", "alerts"])
     if status == 0:
         return integration("alerts", "event", paths=["test/alerts"])
-    return 0, 0, f"{text}\nALERT TESTS ARE SKIPPED: Debian's package of Prometheus cannot be downloaded", 1
+    return (0, 1, text) if archive_answers() else (0, 0, f"{text}\nALERT TESTS ARE SKIPPED: Debian's archive does not answer", 1)
 
 
 def registry_answers():
@@ -139,6 +139,27 @@ def registry_answers():
 def browser():
     from browser import chromium
     return with_packages("browser", chromium)
+
+
+def deb():
+    """The package, and its life on a machine that is made for it."""
+    from machine import why_not
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", "deb-test"])
+    if status != 0:
+        return (0, 1, text) if archive_answers() else (0, 0, f"{text}\nDEB TESTS ARE SKIPPED: Debian's archive does not answer", 1)
+    with TemporaryDirectory(prefix="pxr-", dir="/tmp") as directory:
+        reason = why_not(f"{directory}/probe")
+    if reason:
+        return 1, 0, f"THE PACKAGE IS BUILT, THE TESTS THAT INSTALL IT ARE SKIPPED: {reason}", 1
+    passed, failed, text = integration("deb", "event", paths=["test/deb"])
+    return passed + 1, failed, text
+
+
+def archive_answers():
+    """apt calls it a success, else, where it could fetch nothing."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    return run([*as_root, "apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"])[0] == 0
 
 
 # Half of the fault tests, by the time that they take.
@@ -157,6 +178,7 @@ PARTS = {
     "browser": browser,
     "worker": lambda: integration("worker", "worker", ("-m", "not once and not any_mpm")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once and not any_mpm")),
+    "deb": deb,
     "sanitized": sanitized,
     "alerts": alerts,
     "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), FAULTS),
