@@ -94,6 +94,11 @@ static inline bool is_delivered(const told_t *told, size_t i)
     return told->delivered >> i & 1;
 }
 
+static inline bool is_late(const told_t *told, size_t i)
+{
+    return told->late >> i & 1;
+}
+
 static inline bool is_sign(const word_t *word)
 {
     return word->event.kind == PXR_EVENT_CONNECTED || word->event.kind == PXR_EVENT_UPDATED;
@@ -127,7 +132,7 @@ static inline bool is_doubtful(const told_t *told, size_t sign)
 {
     const word_t *words = told->story->words;
 
-    for (size_t i = 0; i < sign && told->late >> sign & 1; i++) {
+    for (size_t i = 0; i < sign && is_late(told, sign); i++) {
         if (is_delivered(told, i) && is_sign(&words[i]) && words[i].who == words[sign].who &&
             words[i].node == words[sign].node && words[i].room != words[sign].room) {
             return true;
@@ -153,7 +158,8 @@ static inline bool farewell_refutes(const told_t *told, size_t farewell, size_t 
         return doubt && farewell > sign;
     }
     if (farewell > sign) {
-        return doubt || !is_doubtful(told, sign);
+        return doubt ||
+               !(is_doubtful(told, sign) || (is_late(told, sign) && is_late(told, farewell)));
     }
     return doubt && !has_returned(told, farewell, sign);
 }

@@ -112,9 +112,8 @@ static uint64_t hash_stage(const stage_t *stage)
     return hash;
 }
 
-static uint64_t hash_world(const world_t *w)
+static uint64_t hash_world(const world_t *w, uint64_t hash)
 {
-    uint64_t hash = hash_stage(&w->stage);
     const pxr_time_t times[] = {w->now,       w->asked_at,    w->sure_at, w->gone_at,
                                 w->hosted_at, w->unhosted_at, w->live_at};
     const uint32_t words[] = {w->told.delivered, w->told.forgotten, w->told.late, w->told.in_order,
@@ -249,7 +248,7 @@ static void check_end(const world_t *w)
 }
 
 /* All that was heard is heard once more. True where that has changed the stage. */
-static bool hear_again(const world_t *w)
+static bool hear_again(const world_t *w, uint64_t hash)
 {
     const story_t *story = w->told.story;
     stage_t again = w->stage;
@@ -259,7 +258,7 @@ static bool hear_again(const world_t *w)
             stage_hear(&again, &story->words[i].event, w->now);
         }
     }
-    return hash_stage(&again) != hash_stage(&w->stage);
+    return hash_stage(&again) != hash;
 }
 
 /* Nothing will be heard any more. */
@@ -401,8 +400,9 @@ static void explore(const world_t *w)
 {
     const story_t *story = w->told.story;
     const size_t ends[2] = {story->split, story->count};
+    uint64_t hash = hash_stage(&w->stage);
 
-    if (!is_new(hash_world(w)) || w->stage.meeting.state == PXR_MEETING_ENDED) {
+    if (!is_new(hash_world(w, hash)) || w->stage.meeting.state == PXR_MEETING_ENDED) {
         return;
     }
     check_counts(w);
@@ -420,7 +420,7 @@ static void explore(const world_t *w)
             deliver(w, i);
         }
     }
-    for (size_t i = 0, differs = hear_again(w); i < story->count && differs; i++) {
+    for (size_t i = 0, differs = hear_again(w, hash); i < story->count && differs; i++) {
         if (is_delivered(&w->told, i)) {
             repeat(w, i);
         }
@@ -560,7 +560,7 @@ static void people_on_two_nodes(void **state)
     (void)state;
     write_move(&story);
     tell(&story, 0, (bounds_t){.deviations = 2, .pauses = 1});
-    tell(&story, 0, (bounds_t){.deviations = 1, .pauses = 2, .asks = 1});
+    tell(&story, 0, (bounds_t){.deviations = 1, .pauses = 1, .asks = 1});
 }
 
 static void a_meeting_with_a_window(void **state)
@@ -578,7 +578,7 @@ static void a_breakout_room(void **state)
 
     (void)state;
     write_breakout(&story);
-    tell(&story, 0, (bounds_t){.deviations = 2, .pauses = 0});
+    tell(&story, 0, (bounds_t){.deviations = 2});
 }
 
 static void a_node_that_dies(void **state)
@@ -587,7 +587,7 @@ static void a_node_that_dies(void **state)
 
     (void)state;
     write_restart(&story);
-    tell(&story, 0, (bounds_t){.deviations = 2, .pauses = 1});
+    tell(&story, 0, (bounds_t){.deviations = 2});
 }
 
 static void a_node_that_hosts_it_twice(void **state)
@@ -596,7 +596,7 @@ static void a_node_that_hosts_it_twice(void **state)
 
     (void)state;
     write_again(&story);
-    tell(&story, 0, (bounds_t){.deviations = 2, .pauses = 1});
+    tell(&story, 0, (bounds_t){.deviations = 2});
 }
 
 int main(void)
