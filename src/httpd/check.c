@@ -2,6 +2,7 @@
 
 #include <apr_strings.h>
 #include <unistd.h>
+#include <unixd.h>
 
 apr_array_header_t *pxr_workspaces;
 
@@ -381,14 +382,34 @@ static void finish(check_t *c, draft_t *draft)
     APR_ARRAY_PUSH(pxr_workspaces, pxr_workspace_t *) = w;
 }
 
+/* Whoever else can write there can put another database into place. A running server goes on with
+ * what it has. */
+static const char *why_shared(const apr_finfo_t *info)
+{
+    uid_t user = geteuid() == 0 ? ap_unixd_config.user_id : geteuid();
+
+    if (pxr_is_reload()) {
+        return NULL;
+    }
+    if (info->user != user && info->user != 0) {
+        return "belongs to neither httpd's run user nor root";
+    }
+    return (info->protection & (APR_FPROT_GWRITE | APR_FPROT_WWRITE)) != 0
+               ? "can be changed by others, chmod 700 it"
+               : NULL;
+}
+
 static void check_state_dir(check_t *c, const char *dir)
 {
     const char *parent = ap_make_dirstr_parent(c->pool, dir);
     const char *why = NULL;
     apr_finfo_t info;
 
-    if (apr_stat(&info, dir, APR_FINFO_TYPE | APR_FINFO_LINK, c->pool) == APR_SUCCESS) {
-        why = info.filetype == APR_DIR ? NULL : "is no directory";
+    if (apr_stat(&info, dir,
+                 APR_FINFO_TYPE | APR_FINFO_LINK | APR_FINFO_USER | APR_FINFO_UPROT |
+                     APR_FINFO_GPROT | APR_FINFO_WPROT,
+                 c->pool) == APR_SUCCESS) {
+        why = info.filetype == APR_DIR ? why_shared(&info) : "is no directory";
     } else if (apr_stat(&info, parent, APR_FINFO_TYPE, c->pool) != APR_SUCCESS ||
                info.filetype != APR_DIR) {
         why = "cannot be made, because the directory above it does not exist";

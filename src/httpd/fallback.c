@@ -276,7 +276,7 @@ bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply)
         }
         return known.status != HTTP_NOT_FOUND;
     }
-    place = pxr_outside_enter(call);
+    place = pxr_outside_enter(call, PXR_FOR_KNOWN);
     if (place < 0) {
         return false;
     }

@@ -177,7 +177,10 @@ int pxr_handle_events(request_rec *r, const pxr_call_t *call)
         return HTTP_NOT_FOUND;
     }
     if (r->method_number == M_POST) {
-        return take_body(r, call);
+        /* Who has looked at this URL with a browser has left the nodes' secret in it. */
+        return pxr_origin_is_foreign(r, call->workspace)
+                   ? pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site")
+                   : take_body(r, call);
     }
     /* Administrators look at the URL with a browser to see whether it is there. */
     if (r->method_number == M_GET) {

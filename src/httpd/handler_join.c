@@ -154,6 +154,18 @@ static bool navigates(request_rec *r)
            accept != NULL && strstr(accept, "text/html") != NULL;
 }
 
+/* Whether a page of another site has this loaded inside or beside itself, by a browser that says
+ * so. Nobody has decided to go to the meeting then, so the session that the browser sends along is
+ * not looked at. */
+static bool is_embedded(request_rec *r)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
+
+    return site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0 &&
+           dest != NULL && strcmp(dest, "document") != 0;
+}
+
 static void put_discussion(const pxr_visit_t *visit, pxr_buf_t *out)
 {
     const pxr_workspace_t *w = visit->call->workspace;
@@ -291,7 +303,7 @@ static int visit_meeting(pxr_visit_t *visit)
     if (r->method_number == M_POST && !read_post(visit, &reply)) {
         return reply;
     }
-    if (!visit->guest && !visit->posted) {
+    if (!visit->guest && !visit->posted && !is_embedded(r)) {
         pxr_identity_cookies(r, &visit->credentials);
     }
     by_key = !visit->guest && has_host_key(visit);

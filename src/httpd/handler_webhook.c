@@ -86,7 +86,7 @@ static int say_meeting(const hook_t *h, const pxr_view_t *view)
 static bool is_delivered(const hook_t *h, pxr_ref_t ref)
 {
     const pxr_call_t *call = h->call;
-    int place = pxr_outside_enter(call);
+    int place = pxr_outside_enter(call, PXR_FOR_KNOWN);
     pxr_task_t task;
     pxr_status_t status;
 

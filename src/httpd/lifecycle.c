@@ -3,6 +3,7 @@
 #include <ap_mpm.h>
 #include <apr_strings.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unixd.h>
@@ -24,6 +25,7 @@ static bool store_is_open;
 static pxr_time_t started_at;
 static pxr_db_settings_t database;
 static bool leaving;
+static pid_t opener; /* the process that has read the configuration */
 
 const pxr_store_t *pxr_store(void)
 {
@@ -63,6 +65,20 @@ const pxr_db_settings_t *pxr_database(void)
     return &database;
 }
 
+/* What was just made, and nothing that has taken its place since. */
+static bool give_to_user(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+    bool given = fd >= 0 && fstat(fd, &info) == 0 && info.st_uid == geteuid() &&
+                 fchown(fd, ap_unixd_config.user_id, ap_unixd_config.group_id) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return given;
+}
+
 /* Made for the run user, who is the only one to use it. */
 static int make_state_dir(server_rec *s, const char *path)
 {
@@ -70,8 +86,7 @@ static int make_state_dir(server_rec *s, const char *path)
     const char *why = NULL;
 
     if (mkdir(path, 0700) == 0) {
-        if (geteuid() == 0 &&
-            lchown(path, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0) {
+        if (geteuid() == 0 && !give_to_user(path)) {
             why = "cannot be given to the run user";
         }
     } else if (errno != EEXIST) {
@@ -229,6 +244,7 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (!pxr_event_log_open(s, pconf) && !pxr_is_reload()) {
         return !OK;
     }
+    opener = getpid();
     retained = ap_retained_data_get(PXR_RETAINED_KEY);
     if (retained == NULL) {
         retained = ap_retained_data_create(PXR_RETAINED_KEY, sizeof(*retained));
@@ -239,8 +255,20 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     return ready || pxr_is_reload() ? OK : !OK;
 }
 
+/* With the descriptor a child that somebody has taken over could cut the memory under its parent,
+ * which may be root. Where one process is all there is, its lock stays. */
+static void drop_descriptor(void)
+{
+    const retained_t *retained = ap_retained_data_get(PXR_RETAINED_KEY);
+
+    if (retained != NULL && retained->memory.base != NULL && getpid() != opener) {
+        close(retained->memory.fd);
+    }
+}
+
 void pxr_child_init(apr_pool_t *pchild, server_rec *s)
 {
+    drop_descriptor();
     pxr_json_init();
     pxr_event_log_child_init();
     pxr_outside_child_init();

@@ -400,6 +400,12 @@ bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int
 void pxr_history_start(apr_pool_t *pchild);
 void pxr_history_stopping(int graceful);
 
+/* origin.c: a browser that holds somebody's password must not be driven by another site. Whether an
+ * Origin header names the page's own server: the workspace, or the one that is being asked. */
+bool pxr_origin_is_own(request_rec *r, const pxr_workspace_t *w, const char *origin);
+/* Whether a browser says that it asks on behalf of another site; programs say nothing. */
+bool pxr_origin_is_foreign(request_rec *r, const pxr_workspace_t *w);
+
 /* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
  * belongs to the request and has a NUL behind it. */
 int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
@@ -408,8 +414,11 @@ int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
 void pxr_outside_child_init(void);
 /* So many requests of all processes may do that at once. */
 uint32_t pxr_outside_share(void);
+/* Requests of anybody at all get half of the places, so that they cannot take them from the nodes
+ * and from Rocket.Chat. */
+typedef enum { PXR_FOR_STRANGERS, PXR_FOR_KNOWN } pxr_outside_for_t;
 /* A place among them, -1 where all are taken: then the answer is the one that needs nobody. */
-int pxr_outside_enter(const pxr_call_t *call);
+int pxr_outside_enter(const pxr_call_t *call, pxr_outside_for_t whom);
 void pxr_outside_leave(const pxr_call_t *call, int place);
 /* What a server is called in pxr_outside.h, by what it is asked for. */
 typedef enum { PXR_OUTSIDE_SESSION, PXR_OUTSIDE_POLICY } pxr_outside_t;

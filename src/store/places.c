@@ -49,10 +49,10 @@ int pxr_store_place_enter(const pxr_store_t *store, pxr_place_kind_t kind, uint3
     int64_t until = pxr_time_steady() + wait;
 
     for (;;) {
-        for (uint32_t i = 0; i < count; i++) {
-            if (take(&places_of(store, kind)[i])) {
-                atomic_store(&holders_of(store, kind)[i], getpid());
-                return (int)i;
+        for (uint32_t i = count; i > 0; i--) {
+            if (take(&places_of(store, kind)[i - 1])) {
+                atomic_store(&holders_of(store, kind)[i - 1], getpid());
+                return (int)(i - 1);
             }
         }
         if (pxr_time_steady() >= until) {
