@@ -115,18 +115,19 @@ fuzzers: $(addprefix $(BUILD)/fuzzers/,$(FUZZ))
 # Compiled without warnings: some come from little optimisation only, one from fences, which
 # ThreadSanitizer does not know.
 UNWARNED = $(filter-out $(WARNINGS) -MMD -MP,$(BASE))
-TSAN = -fsanitize=thread -fno-omit-frame-pointer -O1 -g
+TSAN      = -fsanitize=thread -fno-omit-frame-pointer -O1 -g
+TSAN_WRAP = -Wl,--wrap=pthread_mutex_clocklock
 
 $(BUILD)/tsan/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(UNWARNED) -MMD -MP $(TSAN) $(call flags_for,$<) -c $< -o $@
 
-$(BUILD)/tsan/mod_pexip_rc.so: $(call objects,tsan,$(PURE) $(DB) $(HTTPD)) src/httpd/exports.map
-	$(CC) $(LINK) $(TSAN) -o $@ $(filter %.o,$^) $(SO_LIBS)
+$(BUILD)/tsan/mod_pexip_rc.so: $(call objects,tsan,$(PURE) $(DB) $(HTTPD) test/support/tsan.c) src/httpd/exports.map
+	$(CC) $(LINK) $(TSAN) $(TSAN_WRAP) -o $@ $(filter %.o,$^) $(SO_LIBS)
 
-$(BUILD)/tsan/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,tsan,$(PURE) $(DB))
+$(BUILD)/tsan/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,tsan,$(PURE) $(DB) test/support/tsan.c)
 	@mkdir -p $(@D)
-	$(CC) $(UNWARNED) $(TSAN) $(call flags_for,$<) -o $@ $(filter %.c %.o,$^) -lcmocka $(SO_LIBS)
+	$(CC) $(UNWARNED) $(TSAN) $(TSAN_WRAP) $(call flags_for,$<) -o $@ $(filter %.c %.o,$^) -lcmocka $(SO_LIBS)
 
 # Those in which threads meet.
 THREADED = $(notdir $(basename $(shell grep -l pthread_create test/unit/test_*.c)))
