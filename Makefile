@@ -1,9 +1,10 @@
-# make deps | run | test | check | bench | build-deps | all | install; see README.md. Nothing is written outside build/.
+# make deps | run | test | check | bench | build-deps | all | install | deb; see README.md. Nothing is written outside build/.
 
 APXS    ?= $(firstword $(wildcard /usr/bin/apxs /usr/bin/apxs2 /usr/sbin/apxs) apxs)
 PYTHON  ?= /usr/bin/python3
 CC      ?= cc
 DESTDIR ?=
+PREFIX  ?= /usr
 PORT    ?= 8443
 ARGS    ?=
 
@@ -44,7 +45,8 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all bench check replay fuzzers tsan coverage deps build-deps run test install clean format unit sanitized app contract node
+.PHONY: all bench check replay fuzzers tsan coverage deb deb-test deps build-deps run test install clean format unit \
+        sanitized app plugin contract browser node
 
 all: $(SO)
 
@@ -215,6 +217,31 @@ $(APP_ZIP): $(APP_SOURCES) $(NPM_HOME)/app/installed
 app: node
 	@$(MAKE) --no-print-directory $(APP_ZIP)
 
+# The plugin for Pexip's web app, as a branding package. RC, ENDPOINT and PEXIP_CHAT are explained in its README.
+PLUGIN          = src/webapp3-plugin
+PLUGIN_BUILD    = $(BUILD)/webapp3-plugin
+PLUGIN_ZIP      = $(PLUGIN_BUILD)/rc-chat_$(shell sed -n 's/.*"version": "\(.*\)".*/\1/p' $(PLUGIN)/package.json).zip
+PLUGIN_SCRIPT   = $(PLUGIN_BUILD)/script/index.js
+PLUGIN_PACKAGES = $(NPM_HOME)/plugin/node_modules
+
+$(NPM_HOME)/plugin/installed: $(PLUGIN)/package.json | $(NPM_HOME)/npm/installed
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	@touch $@
+
+# A plain script: it needs no right MIME type, and runs in whatever frame it is put into.
+$(PLUGIN_SCRIPT): $(wildcard $(PLUGIN)/*.ts) $(NPM_HOME)/plugin/installed $(NPM_HOME)/esbuild/installed
+	NODE_PATH="$(abspath $(PLUGIN_PACKAGES))" $(NPM_HOME)/esbuild/node_modules/.bin/esbuild $(PLUGIN)/main.ts \
+	    --bundle --minify --format=iife --target=es2020 --charset=utf8 --log-level=warning --outfile=$@
+
+# Always packed again, because nobody knows which variables the last package was made with. make itself puts them into
+# the environment.
+plugin: node
+	@$(MAKE) --no-print-directory $(PLUGIN_SCRIPT)
+	@$(PYTHON) $(PLUGIN)/package.py $(PLUGIN_SCRIPT) $(PLUGIN_PACKAGES) $(PLUGIN_BUILD) $(PLUGIN_ZIP)
+
 # What the newest Apps-Engine says about itself; its definitions are all that it still publishes.
 $(NPM_HOME)/newest/installed: test/contract/app/package.json | $(NPM_HOME)/npm/installed
 	@rm -rf $(@D)
@@ -235,9 +262,33 @@ $(NPM_HOME)/parser/bundled: test/contract/parser/package.json $(NPM_HOME)/esbuil
 	    $$(cd node_modules && for name in parser-*; do echo "$$name=$$name"; done)
 	@touch $@
 
+# Pexip's own library for plugins, in the versions that web apps differ by.
+$(NPM_HOME)/plugin-api/bundled: test/contract/plugin/package.json test/contract/plugin/vendor.mjs \
+                                $(NPM_HOME)/esbuild/installed
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && $(NPM)
+	for version in 19 21 22; do \
+	    NODE_PATH="$(abspath $(@D))/node_modules" $(NPM_HOME)/esbuild/node_modules/.bin/esbuild \
+	        test/contract/plugin/vendor.mjs --bundle --format=iife --log-level=error \
+	        --alias:@pexip/plugin-api=plugin-api-$$version --outfile=$(@D)/vendor-$$version.js || exit; \
+	done
+	@touch $@
+
 contract: node
 	@$(MAKE) --no-print-directory -j4 $(APP_ZIP) $(VALIDATORS) $(NPM_HOME)/newest/installed \
-	    $(NPM_HOME)/parser/bundled
+	    $(NPM_HOME)/parser/bundled $(PLUGIN_SCRIPT) $(NPM_HOME)/plugin-api/bundled
+
+# What drives the browser of test/browser, which is Debian's; this release still runs on Debian's node.
+$(NPM_HOME)/browser/installed: | $(NPM_HOME)/npm/installed
+	@mkdir -p $(@D)
+	cd $(@D) && echo '{"private": true}' >package.json && $(NPM) playwright-core@1.60.0
+	@touch $@
+
+browser: node
+	@$(if $(shell command -v chromium),:,sh test/support/deps.sh chromium)
+	@$(MAKE) --no-print-directory $(NPM_HOME)/browser/installed $(PLUGIN_SCRIPT)
 
 # What the speed is compared with. BENCH passes options: BENCH="--rounds 9 --meetings 10".
 BENCH_PACKAGES = wrk
@@ -266,6 +317,9 @@ test: deps
 install: $(SO)
 	install -d "$(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)"
 	install -m 644 $(SO) "$(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)/"
+	install -d "$(DESTDIR)$(PREFIX)/sbin" "$(DESTDIR)$(PREFIX)/lib/pexip-rc/pexip_rc_setup"
+	install -m 755 src/setup/pexip-rc-setup "$(DESTDIR)$(PREFIX)/sbin/"
+	install -m 644 src/setup/pexip_rc_setup/*.py "$(DESTDIR)$(PREFIX)/lib/pexip-rc/pexip_rc_setup/"
 	@if [ -e /etc/debian_version ]; then \
 	    available="$(DESTDIR)/etc/apache2/mods-available"; \
 	    install -d "$$available"; \
@@ -276,6 +330,17 @@ install: $(SO)
 	        install -m 644 conf/pexip_rc.conf "$$available/"; \
 	    fi; \
 	fi
+
+# A package for Debian, build/deb/libapache2-mod-pexip-rc_*.deb.
+DEB_PACKAGES = dpkg-dev debhelper lintian
+
+deb:
+	@sh test/support/deps.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)
+	@sh conf/debian/build.sh $(BUILD)/deb
+
+# What test/deb installs the package beside.
+deb-test: deb
+	@sh test/deb/fetch.sh "$(abspath $(BUILD))/deb-test"
 
 format:
 	clang-format -i mod_pexip_rc.c include/*.h src/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch]

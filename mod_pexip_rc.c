@@ -8,6 +8,7 @@
  *   requests        src/httpd/claim.c leads each to its handler_*.c
  *   who joins       src/httpd/handler_join.c, join_body.c, join_pages.c, identity.c
  *   others asked    src/httpd/outside.c, fallback.c
+ *   media location  src/httpd/media_location.c
  *   history         src/httpd/handler_history.c, history_thread.c, history_page.c
  *   audit trail     src/httpd/event_log.c
  *   credentials     src/httpd/provider.c
@@ -28,6 +29,7 @@ static void register_hooks(apr_pool_t *p)
 #if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
     ap_hook_child_stopping(pxr_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 #endif
+    ap_hook_expr_lookup(pxr_expr_lookup, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_rewrite and mod_proxy, which would take every URL of a proxied workspace. */
     ap_hook_translate_name(pxr_translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(pxr_map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -26,4 +26,9 @@ bool pxr_alias_domain_allowed(const pxr_alias_t *alias, const char *const *domai
 /* True where `id` is [A-Za-z0-9]{8,64}. */
 bool pxr_meeting_id_valid(const char *id, size_t len);
 
+/* The next id of a list with blanks between; `id` and true, or false at the end of it. Moves `list`
+ * on. What cannot be an id is left out: a list may come from a database that somebody has changed.
+ */
+bool pxr_meeting_id_next(const char **list, char id[PXR_MEETING_ID_MAX + 1]);
+
 #endif

@@ -73,4 +73,12 @@ typedef enum {
 void pxr_chat_message_id(const char *secret, const char *meeting_id, pxr_chat_purpose_t purpose,
                          char out[PXR_CHAT_ID_LEN + 1]);
 
+/* The chat of a conference that is none of our meetings is kept by a record that is a meeting only
+ * to the store, the database and the messenger: nobody can dial it, and no list shows it. Its id
+ * follows from what all machines know: `secret`, the room below which the chat is, the hash of the
+ * conference's name, and the day of `now` (UTC). No meeting has an id of this kind. */
+void pxr_chat_record_id(const char *secret, const char *room_id, uint64_t conference,
+                        pxr_time_t now, char out[PXR_CHAT_RECORD_ID_LEN + 1]);
+bool pxr_chat_is_record(const char *id);
+
 #endif

@@ -53,6 +53,7 @@ typedef enum {
 typedef struct {
     pxr_event_kind_t kind;
     char node[PXR_NODE_MAX + 1];
+    uint8_t version; /* of the event sink API; 0: unsaid */
     uint64_t seq;
     pxr_time_t time;
     char conference[PXR_CONFERENCE_MAX + 1]; /* name of the service */
@@ -71,6 +72,12 @@ typedef struct {
     pxr_answer3_t has_media;
     pxr_answer3_t is_streaming;
     pxr_time_t connect_time;
+    /* What was dialled by somebody who came in; "" where the conference has called him. */
+    char dialled[PXR_PEXIP_TEXT_MAX + 1];
+    bool gateway; /* a call to somewhere else, not into a room */
+    /* Hash of the conference's whole name, which may be longer than any of ours; 0 where there is
+     * none, or it is a breakout room. */
+    uint64_t conference_hash;
     pxr_quality_t quality;
 } pxr_event_t;
 
@@ -124,7 +131,7 @@ typedef struct {
     pxr_time_t former;  /* `run` of the run before */
     pxr_time_t last_at; /* our clock at the last event */
     uint32_t machine;   /* which listens: 0 to PXR_RUN_MACHINE */
-    uint32_t reserved;
+    uint32_t version;   /* of its events, 0: unsaid */
     uint64_t events;
     uint64_t duplicates;
     uint64_t missing; /* numbers passed over in this run */
@@ -160,10 +167,10 @@ typedef enum {
     PXR_SAID,
 } pxr_said_t;
 
-/* One call leg. A person may have several (event reference 0.1, rule 6). */
+/* One call leg. A person may have several (event reference 0.1, rule 6). Its name is kept beside
+ * it: that is nearly always far shorter than it may be. */
 typedef struct {
     char uuid[PXR_UUID_MAX + 1];
-    char name[PXR_NAME_CHARS + 1];
     char protocol[PXR_PROTOCOL_MAX + 1];
     uint8_t known;    /* 0: just made for this event */
     uint8_t closed;   /* its disconnect was seen; final */
@@ -191,6 +198,7 @@ typedef struct {
     pxr_share_t share;  /* of the speaking node, in the room it speaks of */
     pxr_share_t former; /* where the leg is counted, if that is another one */
     pxr_leg_t leg;
+    char leg_name[PXR_NAME_CHARS + 1]; /* "": unknown */
     bool has_former;
     uint64_t conversation; /* hashes of the event's texts: core has no key */
     uint64_t related[PXR_RELATED_MAX];

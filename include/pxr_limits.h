@@ -55,6 +55,10 @@
 #define PXR_PEXIP_TEXT_MAX 250
 #define PXR_ANSWER_MAX 8192
 #define PXR_OPTIONS_MAX 32
+/* Entries of PexipRCMediaLocation; with so many overflow locations the longest names fit into
+ * PXR_ANSWER_MAX. */
+#define PXR_LOCATIONS_MAX 64
+#define PXR_OVERFLOWS_MAX 15
 #define PXR_UUID_MAX 64
 /* Between the name of a meeting and the uuid of one of its breakout rooms (policy reference 3.8).
  */
@@ -117,6 +121,9 @@
 /* The same where its node has restarted its publisher since and never mentioned the leg again. */
 #define PXR_LEG_SILENCE_RESTARTED (3600 * PXR_SECOND)
 
+/* After a join without any event something is wrong with the event sink. */
+#define PXR_EVENTS_LATE (60 * PXR_SECOND)
+
 /* Other policy servers, and how long all of them together may take. */
 #define PXR_FALLBACKS_MAX 4
 #define PXR_FALLBACK_WAIT (2 * PXR_SECOND)
@@ -133,11 +140,29 @@
 /* A node asks the same several times for one call. */
 #define PXR_FALLBACK_KEEP (2 * PXR_SECOND)
 
+/* Nodes of all workspaces of which it is remembered when they asked. */
+#define PXR_ASKERS_MAX 1024
+
 /* Sessions of Rocket.Chat. */
 #define PXR_SESSIONS_MAX 1024
 #define PXR_SESSION_KEEP (60 * PXR_SECOND)
 #define PXR_SESSION_WAIT (3 * PXR_SECOND / 2)
 #define PXR_TOKEN_MAX 255
+
+/* Conferences that are none of our meetings, where they may have a chat: so many ways into them are
+ * remembered at a time. Longer aliases have none. */
+#define PXR_FOREIGN_PLACES 2048
+#define PXR_FOREIGN_ALIAS_MAX 119
+/* For so long after the last word about anybody in one: who asks for its chat has just come, and
+ * his coming was told. */
+#define PXR_FOREIGN_KEEP (3600 * PXR_SECOND)
+/* The record that keeps such a chat is made anew each day (UTC), and outlives that. */
+#define PXR_CHAT_RECORD_LIFE (25 * 3600 * PXR_SECOND)
+#define PXR_CHAT_RECORD_ID_LEN (5 + PXR_MEETING_ID_OWN)
+/* Who asks for a chat that is being made waits so long; one that Rocket.Chat has refused is not
+ * wanted again before. */
+#define PXR_CHAT_WAIT (4 * PXR_SECOND)
+#define PXR_CHAT_RETRY (300 * PXR_SECOND)
 
 /* Rocket.Chat. */
 #define PXR_USER_ID_MAX 64

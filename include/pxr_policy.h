@@ -9,9 +9,10 @@
 #include "pxr_text.h"
 
 /*
- * Service configuration of the Pexip external policy API: what a request asks for and what is
- * answered. The wire format is that of Pexip's pages "Requests and responses when using the Pexip
- * Infinity external policy API". All functions may be called from any thread.
+ * Service configuration, participant properties and media location of the Pexip external policy
+ * API: what a request asks for and what is answered. The wire format is that of Pexip's pages
+ * "Requests and responses when using the Pexip Infinity external policy API". All functions may be
+ * called from any thread.
  */
 
 /* PexipRCServiceOption name value, both checked. */
@@ -80,15 +81,28 @@ void pxr_answer_render_reject(const char *reason, pxr_buf_t *out);
 /* The answer that leaves Infinity its own behaviour; goes with HTTP status 404. */
 extern const char pxr_answer_not_ours[];
 
-/* What a service configuration request asks for. */
+/* Participant properties: somebody comes in as he is, or is turned away because it is over. */
+extern const char pxr_answer_as_is[];
+extern const char pxr_answer_over[];
+
+/* Media location: the first name is the location, the others take what does not fit there. PXR_OK,
+ * or PXR_TOO_LONG; `out` must not be used then. */
+pxr_status_t pxr_answer_render_location(const char *const *names, size_t count, pxr_buf_t *out);
+
+/* What a request asks for. */
 typedef struct {
-    char alias[PXR_DIALLED_MAX + 1]; /* as dialled, or the service name of a dial-out */
+    char alias[PXR_DIALLED_MAX + 1]; /* as dialled, or the name of the service that is meant */
     size_t alias_len;                /* 0: nothing usable was sent */
     char breakout[PXR_UUID_MAX + 1]; /* "" where no breakout room is meant */
     bool joins;                      /* dial_in and no probe: somebody is on the way */
 } pxr_policy_request_t;
 
-/* Never fails: what cannot be understood has alias_len 0 and is nobody's. */
+/* Reads a service configuration request. Never fails: what cannot be understood has alias_len 0 and
+ * is nobody's. */
 void pxr_policy_request_read(const char *query, size_t len, pxr_policy_request_t *out);
+
+/* The same for a request about one participant. His service is known by then, and counts: after a
+ * transfer what he dialled may be another meeting's. */
+void pxr_participant_request_read(const char *query, size_t len, pxr_policy_request_t *out);
 
 #endif

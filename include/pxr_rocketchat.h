@@ -93,9 +93,6 @@ typedef struct {
 void pxr_rc_judge(pxr_rc_call_t call, const pxr_rest_result_t *result, pxr_rc_answer_t *answer);
 void pxr_rc_answer_clear(pxr_rc_answer_t *answer);
 
-/* "ok", "later" and so on. */
-const char *pxr_rc_verdict_name(pxr_rc_verdict_t verdict);
-
 /* Readers of `doc`. False where it is not what it should be: a member that is needed is absent, or
  * one has a wrong type or more than PXR_ID_CHARS or PXR_NAME_CHARS characters. Texts live as long
  * as the document; those that may be absent are NULL then. */

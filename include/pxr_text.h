@@ -33,6 +33,9 @@ void pxr_buf_put_percent(pxr_buf_t *buf, const char *text, size_t len);
 /* True where all of `text` is well-formed UTF-8: no overlong form, no surrogate. */
 bool pxr_utf8_valid(const char *text, size_t len);
 
+/* True where `text` is UTF-8 of 1 to `max` bytes without control characters. */
+bool pxr_text_plain(const char *text, size_t max);
+
 /* Length in bytes of the well-formed sequence at `text`, 0 where there is none. */
 size_t pxr_utf8_sequence(const char *text, size_t len);
 

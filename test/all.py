@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, fuzz, play, event, worker, prefork, sanitized, contract, machines, fault,
-fault-worker, fault-prefork); without any, all of these run. The parts that use the processor little run three at a
-time. Further parts are those of `make check`: fuzzing, sanitized-worker, sanitized-prefork, tsan, valgrind, coverage.
+Arguments name the parts to run (lint, unit, fuzz, play, event, worker, prefork, deb, sanitized, contract, browser,
+machines, fault, fault-worker, fault-prefork); without any, all of these run. The parts that use the processor little
+run three at a time. Further parts are those of `make check`: fuzzing, sanitized-worker, sanitized-prefork, tsan,
+valgrind, coverage.
 """
 
 import os
@@ -17,12 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 TOP = Path(__file__).resolve().parents[1]
 BUILD = TOP / "build"
 PYTHON = sys.executable
 sys.path.insert(0, str(TOP / "test" / "support"))
 TIME_LIMIT = 1500  # seconds for one part; far more than any needs
+PREPARING = Lock()  # npm packages are shared by parts that run at the same time
 
 
 def run(command, **environment):
@@ -174,14 +177,15 @@ def sanitized(name="sanitized", mpm="event", cases="not slow and not once"):
                        UBSAN_OPTIONS="print_stacktrace=1")
 
 
-def contract():
-    """Needs npm packages. Where their registry cannot be reached, and only then, this part is skipped."""
-    status, text = run(["make", "--no-print-directory", "contract"])
+def with_packages(name, obtainable=lambda: True):
+    """Tests that need npm packages, and perhaps more. Where those cannot be had, and only then, the part is skipped."""
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", name])
     if status == 0:
-        return integration("contract", "event", paths=["test/contract"])
-    if registry_answers():
+        return integration(name, "event", paths=[f"test/{name}"])
+    if obtainable() and registry_answers():
         return 0, 1, text
-    return 0, 0, f"{text}\nCONTRACT TESTS ARE SKIPPED: no npm, or its registry cannot be reached", 1
+    return 0, 0, f"{text}\n{name.upper()} TESTS ARE SKIPPED: what they need from npm or Debian cannot be had", 1
 
 
 def registry_answers():
@@ -194,6 +198,31 @@ def registry_answers():
 
 # Tests in which the keeper, the messenger and the readers of the history are at work.
 THREADS = ("delivery", "fallback", "history", "roster", "webhook")
+def browser():
+    from browser import chromium
+    return with_packages("browser", chromium)
+
+
+def deb():
+    """The package, and its life on a machine that is made for it."""
+    from machine import why_not
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", "deb-test"])
+    if status != 0:
+        return (0, 1, text) if archive_answers() else (0, 0, f"{text}\nDEB TESTS ARE SKIPPED: Debian's archive does not answer", 1)
+    with TemporaryDirectory(prefix="pxr-", dir="/tmp") as directory:
+        reason = why_not(f"{directory}/probe")
+    if reason:
+        return 1, 0, f"THE PACKAGE IS BUILT, THE TESTS THAT INSTALL IT ARE SKIPPED: {reason}", 1
+    passed, failed, text = integration("deb", "event", paths=["test/deb"])
+    return passed + 1, failed, text
+
+
+def archive_answers():
+    """apt calls it a success, else, where it could fetch nothing."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    return run([*as_root, "apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"])[0] == 0
+
 
 # Half of the fault tests, by the time that they take.
 FAULTS = ["test/fault"]
@@ -208,9 +237,11 @@ PARTS = {
     "machines": lambda: integration("machines", "event", paths=MACHINES),
     "fault": lambda: integration("fault", "event", [f"--ignore={path}" for path in MACHINES], FAULTS),
     "event": lambda: integration("event", "event"),
-    "contract": contract,
+    "contract": lambda: with_packages("contract"),
+    "browser": browser,
     "worker": lambda: integration("worker", "worker", ("-m", "not once and not any_mpm")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once and not any_mpm")),
+    "deb": deb,
     "sanitized": sanitized,
     "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), FAULTS),
     "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), FAULTS),

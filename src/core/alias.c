@@ -145,3 +145,20 @@ bool pxr_meeting_id_valid(const char *id, size_t len)
     }
     return true;
 }
+
+bool pxr_meeting_id_next(const char **list, char id[PXR_MEETING_ID_MAX + 1])
+{
+    size_t len;
+
+    do {
+        const char *at = *list + strspn(*list, " ");
+        len = strcspn(at, " ");
+        *list = at + len;
+        if (pxr_meeting_id_valid(at, len)) {
+            memcpy(id, at, len);
+            id[len] = '\0';
+            return true;
+        }
+    } while (len > 0);
+    return false;
+}

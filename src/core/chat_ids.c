@@ -5,7 +5,10 @@
 #include "pxr_webhook.h"
 
 /* What a hash is made for; different ones have nothing to do with each other. */
-enum { FOR_MEETING = 100, FOR_MESSAGE = 200 };
+enum { FOR_MEETING = 100, FOR_MESSAGE = 200, FOR_RECORD = 300 };
+
+/* A character that no meeting id has comes with it. */
+static const char record_prefix[] = "chat-";
 
 /* So many characters of [A-Za-z0-9] a hash of 64 bits can choose. */
 #define HALF 10
@@ -59,4 +62,22 @@ void pxr_chat_message_id(const char *secret, const char *meeting_id, pxr_chat_pu
 
     derive(&key, FOR_MESSAGE + (uint64_t)purpose, secret, meeting_id);
     put_id(out, PXR_CHAT_ID_LEN, &key, "", 0);
+}
+
+void pxr_chat_record_id(const char *secret, const char *room_id, uint64_t conference,
+                        pxr_time_t now, char out[PXR_CHAT_RECORD_ID_LEN + 1])
+{
+    const int64_t day = now / (24 * 3600 * PXR_SECOND);
+    const uint64_t data[] = {conference, (uint64_t)day};
+    size_t prefix = sizeof(record_prefix) - 1;
+    pxr_hash_key_t key;
+
+    derive(&key, FOR_RECORD, secret, room_id);
+    memcpy(out, record_prefix, prefix);
+    put_id(out + prefix, PXR_CHAT_RECORD_ID_LEN - prefix, &key, data, sizeof(data));
+}
+
+bool pxr_chat_is_record(const char *id)
+{
+    return strncmp(id, record_prefix, sizeof(record_prefix) - 1) == 0;
 }

@@ -212,6 +212,9 @@ pxr_order_t pxr_publisher_hear(pxr_publisher_t *p, const pxr_event_t *event, pxr
 
     p->events++;
     p->last_at = now;
+    if (event->version != 0) {
+        p->version = event->version;
+    }
     if (begins_run(p, event)) {
         p->former = p->run;
         p->run = new_run(p, now);

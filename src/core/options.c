@@ -103,21 +103,6 @@ static bool read_integer(const char *value, long low, long high)
     return number >= low && number <= high;
 }
 
-static bool is_plain_text(const char *value, size_t max)
-{
-    size_t len = strlen(value);
-
-    if (len == 0 || len > max || !pxr_utf8_valid(value, len)) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)value[i] < 0x20 || value[i] == 0x7F) {
-            return false;
-        }
-    }
-    return true;
-}
-
 pxr_status_t pxr_option_check(const char *name, const char *value, pxr_buf_t *why)
 {
     const option_def_t *def = find_def(name);
@@ -145,7 +130,7 @@ pxr_status_t pxr_option_check(const char *name, const char *value, pxr_buf_t *wh
         pxr_buf_puts(why, def->words);
         break;
     case KIND_TEXT:
-        good = is_plain_text(value, (size_t)def->high);
+        good = pxr_text_plain(value, (size_t)def->high);
         pxr_buf_puts(why, "must be a text of 1 to ");
         pxr_buf_put_int(why, def->high);
         pxr_buf_puts(why, " bytes of UTF-8 without control characters");

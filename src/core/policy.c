@@ -7,6 +7,9 @@
 #include "pxr_query.h"
 
 const char pxr_answer_not_ours[] = "{\"status\":\"fail\",\"action\":\"continue\",\"result\":{}}";
+const char pxr_answer_as_is[] = "{\"status\":\"success\",\"action\":\"continue\",\"result\":{}}";
+const char pxr_answer_over[] = "{\"status\":\"success\",\"action\":\"reject\",\"result\":{"
+                               "\"reject_reason\":\"This meeting has ended.\"}}";
 
 /* Triggers that ask without anybody joining (policy reference 10.2). One source spells lrq "irq".
  */
@@ -153,6 +156,18 @@ void pxr_answer_render_reject(const char *reason, pxr_buf_t *out)
     pxr_buf_puts(out, "}");
 }
 
+pxr_status_t pxr_answer_render_location(const char *const *names, size_t count, pxr_buf_t *out)
+{
+    pxr_buf_puts(out, "{\"status\":\"success\",\"result\":{\"location\":");
+    pxr_buf_put_json(out, names[0], strlen(names[0]));
+    for (size_t i = 1; i < count; i++) {
+        pxr_buf_puts(out, i == 1 ? ",\"overflow_locations\":[" : ",");
+        pxr_buf_put_json(out, names[i], strlen(names[i]));
+    }
+    pxr_buf_puts(out, count > 1 ? "]}}" : "}}");
+    return out->overflow ? PXR_TOO_LONG : PXR_OK;
+}
+
 static bool is_word(const pxr_query_field_t *field, const char *word)
 {
     return pxr_equal_nocase(field->value, field->len, word, strlen(word));
@@ -203,7 +218,7 @@ static void use_service_name(const char *name, pxr_policy_request_t *out)
     }
 }
 
-void pxr_policy_request_read(const char *query, size_t len, pxr_policy_request_t *out)
+static void read_request(const char *query, size_t len, bool in_service, pxr_policy_request_t *out)
 {
     enum { ALIAS, DIRECTION, TRIGGER, SERVICE, UNIQUE, BREAKOUT, FIELDS };
     char direction[16];
@@ -225,7 +240,7 @@ void pxr_policy_request_read(const char *query, size_t len, pxr_policy_request_t
     out->alias_len = fields[ALIAS].len;
     out->joins = is_word(&fields[DIRECTION], "dial_in") && !is_probe(&fields[TRIGGER]);
 
-    if (is_word(&fields[DIRECTION], "dial_out") || fields[BREAKOUT].len > 0) {
+    if (in_service || is_word(&fields[DIRECTION], "dial_out") || fields[BREAKOUT].len > 0) {
         use_service_name(fields[SERVICE].len > 0 ? service : unique, out);
     }
     if (fields[BREAKOUT].bad ||
@@ -233,4 +248,14 @@ void pxr_policy_request_read(const char *query, size_t len, pxr_policy_request_t
         out->alias_len = 0;
         out->alias[0] = '\0';
     }
+}
+
+void pxr_policy_request_read(const char *query, size_t len, pxr_policy_request_t *out)
+{
+    read_request(query, len, false, out);
+}
+
+void pxr_participant_request_read(const char *query, size_t len, pxr_policy_request_t *out)
+{
+    read_request(query, len, true, out);
 }

@@ -171,7 +171,7 @@ static void merge_leg(pxr_scene_t *scene, const pxr_event_t *event)
     pxr_leg_t *leg = &scene->leg;
 
     if (event->name[0] != '\0') {
-        memcpy(leg->name, event->name, sizeof(leg->name));
+        memcpy(scene->leg_name, event->name, sizeof(scene->leg_name));
         leg->said_at[PXR_SAID_NAME] = event->time;
     }
     if (event->protocol[0] != '\0') {

@@ -135,6 +135,21 @@ bool pxr_utf8_valid(const char *text, size_t len)
     return true;
 }
 
+bool pxr_text_plain(const char *text, size_t max)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > max || !pxr_utf8_valid(text, len)) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) {
+            return false;
+        }
+    }
+    return true;
+}
+
 size_t pxr_utf8_count(const char *text, size_t len)
 {
     size_t count = 0;

@@ -31,9 +31,11 @@ static const pxr_statement_t ended_meetings = {
                       " AND (ended_at, workspace, id) < (%lld, @keyvalues)"
                       " ORDER BY ended_at DESC, workspace DESC, id DESC LIMIT 500"};
 
+/* What keeps the chat of a conference that is none of our meetings (pxr_chat.h) is no meeting. */
 #define HISTORY(room) \
     "SELECT ended_at, over, @keys, @columns FROM meeting" \
     " WHERE over = 1 AND withdrawn = 0 AND workspace = %s" room " AND ended_at >= %lld" \
+    " AND substr(id, 1, 5) <> 'chat-'" \
     " AND (ended_at, id) < (%lld, %s) ORDER BY ended_at DESC, id DESC LIMIT %lld"
 static const pxr_statement_t history = {&pxr_db_meetings, HISTORY("")};
 static const pxr_statement_t room_history = {&pxr_db_meetings, HISTORY(" AND room_id = %s")};

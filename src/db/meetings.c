@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pxr_alias.h"
 #include "pxr_text.h"
 
 #define FIELD(column, member) PXR_FIELD(pxr_meeting_record_t, #column, member)
@@ -210,12 +211,8 @@ static pxr_db_status_t put_calls(pxr_db_t *db, const pxr_meeting_record_t *recor
     const char *at = record->calls;
     pxr_db_status_t status = PXR_DB_OK;
 
-    while (status == PXR_DB_OK && *at != '\0') {
-        size_t len = strcspn(at, " ");
-        pxr_text_copy(id, sizeof(id), at, len);
+    while (status == PXR_DB_OK && pxr_meeting_id_next(&at, id)) {
         status = put_alias(db, record, ALIAS_CALL, id);
-        at += len;
-        at += strspn(at, " ");
     }
     return status;
 }

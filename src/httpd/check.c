@@ -288,6 +288,11 @@ static void finish_chat(check_t *c, draft_t *draft)
                      "names is shown beside the call",
                      PXR_D_CHAT, PXR_D_REST_CREDENTIALS);
     }
+    if (w->scheduled_room != NULL && w->rest_credentials_file == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
+                     "%s: without %s no chat can be made below '%s'", PXR_D_SCHEDULED,
+                     PXR_D_REST_CREDENTIALS, w->scheduled_room);
+    }
 }
 
 static const char *take_pin(const char *line, char *out, pxr_buf_t *why)

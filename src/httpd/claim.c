@@ -22,6 +22,7 @@ static const endpoint_t endpoints[] = {
     {"pexip-rc-join", "/join/", true, false, pxr_handle_join},
     {"pexip-rc-go", "/go/", true, false, pxr_handle_go},
     {"pexip-rc-webhook", "/webhook", true, false, pxr_handle_webhook},
+    {"pexip-rc-chat", "/chat", true, false, pxr_handle_chat},
     {"pexip-rc-status", "/status", true, true, pxr_handle_status},
 };
 
@@ -66,6 +67,13 @@ int pxr_translate_name(request_rec *r)
     ap_set_module_config(r->request_config, &pexip_rc_module, (void *)endpoint);
     r->filename = apr_pstrdup(r->pool, r->uri);
     return OK;
+}
+
+bool pxr_is_policy_request(const request_rec *r)
+{
+    const endpoint_t *endpoint = ap_get_module_config(r->request_config, &pexip_rc_module);
+
+    return endpoint != NULL && endpoint->handle == pxr_handle_policy;
 }
 
 /* Claimed URLs are no files, so nobody needs to look for one. */

@@ -2,6 +2,7 @@
 
 #include <apr_strings.h>
 
+#include "pxr_chat.h"
 #include "pxr_random.h"
 
 /* How meetings come into being, and how they are ended, whoever wants it. */
@@ -61,14 +62,15 @@ static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, px
     char numbers[PXR_NUMBER_CANDIDATES][PXR_ALIAS_MAX + 1];
     int64_t until = pxr_time_steady() + PXR_CREATE_WAIT;
     pxr_status_t status = PXR_INVALID;
+    bool numbered = w->number_prefix != NULL && !pxr_chat_is_record(meeting->id);
 
     meeting->asked = false;
     for (int round = 0; round < ROUNDS; round++) {
-        if (w->number_prefix != NULL && !draw_numbers(w, numbers)) {
+        if (numbered && !draw_numbers(w, numbers)) {
             return PXR_BROKEN;
         }
         meeting->numbers = (number_t *)numbers;
-        meeting->number_count = w->number_prefix != NULL ? PXR_NUMBER_CANDIDATES : 0;
+        meeting->number_count = numbered ? PXR_NUMBER_CANDIDATES : 0;
         status = try_to_enter(call, meeting, until, ref, created);
         if (status == PXR_MISSING) {
             /* Events speak of it: perhaps another machine has just made it. */
@@ -221,15 +223,60 @@ pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const px
     return status;
 }
 
-/* Whoever ends a meeting in which nobody is may expect that it has ended. While the database is
- * away it is only closed. */
+pxr_status_t pxr_create_chat_record(request_rec *r, const pxr_call_t *call, const char *id,
+                                    const char *alias, pxr_ref_t *ref)
+{
+    const pxr_workspace_t *w = call->workspace;
+    pxr_time_t now = pxr_time_now();
+    /* By this the database tells who has made it; nobody joins. */
+    char key[PXR_JOIN_KEY_LEN + 1];
+    pxr_new_meeting_t record = {.id = id,
+                                .join_key = key,
+                                .host_pin = "",
+                                .guest_pin = "",
+                                .answer = "",
+                                .service_tag = ""};
+    pxr_status_t status;
+    bool created;
+
+    if (!pxr_random_key(key, sizeof(key) - 1)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
+        return PXR_BROKEN;
+    }
+    record.details.text[PXR_TITLE] = alias;
+    record.details.len[PXR_TITLE] = strlen(alias);
+    record.details.text[PXR_ROOM_ID] = w->scheduled_room;
+    record.details.len[PXR_ROOM_ID] = strlen(w->scheduled_room);
+    pxr_meeting_init(&record.life, now, 0, 0, PXR_CHAT_RECORD_LIFE, w->grace, w->silence);
+    want(&record.told, PXR_TASK_DISCUSSION, now);
+    status = enter(call, &record, ref, &created);
+    if (status != PXR_OK) {
+        note_refusal(r, call, status);
+    }
+    return status;
+}
+
+/* Whether the database may have an answer soon, if not at once. */
+static bool has_database(const pxr_call_t *call)
+{
+    pxr_keep_health_t health;
+    pxr_keeper_state_t state;
+
+    pxr_store_keep_health(call->store, &health);
+    state = pxr_keeper_state(&health, pxr_time_now());
+    return state == PXR_KEEPER_OK || state == PXR_KEEPER_STARTING;
+}
+
+/* Whoever ends a meeting in which nobody is may expect that it has ended, also where the database
+ * takes its time. While it is away the meeting is only closed. */
 static void await_end(const pxr_call_t *call, pxr_ref_t ref)
 {
     int64_t until = pxr_time_steady() + PXR_CREATE_WAIT;
 
     while (pxr_store_is_dismissed(call->store, ref) && pxr_time_steady() < until &&
-           pxr_store_await_round(call->store, until - pxr_time_steady())) {
-        /* Other machines may have to be waited for. */
+           has_database(call) && !pxr_is_leaving()) {
+        pxr_store_await_round(call->store, until - pxr_time_steady());
+        /* Other machines may have to be waited for, or somebody who writes to the database. */
         apr_sleep(PXR_SECOND / 50);
     }
 }

@@ -30,6 +30,8 @@ static const char *const names[PXR_SETTINGS] = {
     [PXR_SET_CALLBACK] = PXR_D_CALLBACK,
     [PXR_SET_CHAT] = PXR_D_CHAT,
     [PXR_SET_DISCUSSION] = PXR_D_DISCUSSION,
+    [PXR_SET_SCHEDULED] = PXR_D_SCHEDULED,
+    [PXR_SET_MEDIA_LOCATION] = PXR_D_MEDIA_LOCATION,
 };
 
 const char *pxr_setting_name(pxr_setting_t setting)
@@ -55,18 +57,25 @@ static const char *refuse_variable(cmd_parms *cmd, const char *value)
                                        : NULL;
 }
 
+static const char *join(apr_pool_t *p, int argc, char *const argv[])
+{
+    const char *text = "";
+
+    for (int i = 0; i < argc; i++) {
+        text = apr_pstrcat(p, text, i > 0 ? " " : "", argv[i], NULL);
+    }
+    return text;
+}
+
 static const char *set_text(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     pxr_server_conf_t *conf = ap_get_module_config(cmd->server->module_config, &pexip_rc_module);
     pxr_setting_t setting = (pxr_setting_t)(apr_uintptr_t)cmd->info;
     pxr_workspace_t scratch;
-    const char *text = "";
+    const char *text = join(cmd->pool, argc, argv);
     const char *why = NULL;
 
     (void)dir;
-    for (int i = 0; i < argc; i++) {
-        text = apr_pstrcat(cmd->pool, text, i > 0 ? " " : "", argv[i], NULL);
-    }
     if (argc == 0) {
         why = apr_psprintf(cmd->pool, "%s: needs a value", cmd->cmd->name);
     }
@@ -109,30 +118,69 @@ static const char *set_text(cmd_parms *cmd, void *dir, int argc, char *const arg
     return NULL;
 }
 
-/* Servers are asked in the order in which they are given. A section that names one forgets those
- * of the server around it. */
-static const char *set_fallback(cmd_parms *cmd, void *dir, const char *url, const char *file)
+/* Of settings that are a list each directive is a line, and they keep their order. A section that
+ * names one forgets those of the server around it. Messages show what was `given`. */
+static const char *add_line(cmd_parms *cmd, pxr_setting_t setting, const char *line,
+                            const char *given)
 {
     pxr_server_conf_t *conf = ap_get_module_config(cmd->server->module_config, &pexip_rc_module);
-    const char *before = conf->text[PXR_SET_FALLBACK];
-    const char *given =
-        file != NULL ? apr_pstrcat(cmd->pool, url, " ", file, NULL) : apr_pstrdup(cmd->pool, url);
-    const char *all = before != NULL ? apr_pstrcat(cmd->pool, before, "\n", given, NULL) : given;
+    const char *before = conf->text[setting];
+    const char *all = before != NULL ? apr_pstrcat(cmd->pool, before, "\n", line, NULL) : line;
     pxr_workspace_t scratch;
     const char *why = refuse_variable(cmd, given);
 
-    (void)dir;
     if (why != NULL) {
         return why;
     }
     pxr_workspace_defaults(&scratch);
-    why = pxr_setting_read(cmd->pool, PXR_SET_FALLBACK, all, &scratch);
+    why = pxr_setting_read(cmd->temp_pool, setting, all, &scratch);
     if (why != NULL) {
         return complain(cmd, given, why);
     }
-    conf->text[PXR_SET_FALLBACK] = all;
-    conf->place[PXR_SET_FALLBACK] = place_of(cmd);
+    conf->text[setting] = all;
+    conf->place[setting] = place_of(cmd);
     return NULL;
+}
+
+static const char *set_fallback(cmd_parms *cmd, void *dir, const char *url, const char *file)
+{
+    const char *line = file != NULL ? apr_pstrcat(cmd->pool, url, " ", file, NULL) : url;
+
+    (void)dir;
+    return add_line(cmd, PXR_SET_FALLBACK, line, line);
+}
+
+/* The word as ap_getword_conf() will find it in a text. */
+static const char *quote(apr_pool_t *p, const char *word)
+{
+    char *quoted = apr_palloc(p, 2 * strlen(word) + 3);
+    char *at = quoted;
+
+    if (word[0] != '\0' && strpbrk(word, " \t\"'\\") == NULL) {
+        return word;
+    }
+    *at++ = '"';
+    for (; *word != '\0'; word++) {
+        if (*word == '"' || *word == '\\') {
+            *at++ = '\\';
+        }
+        *at++ = *word;
+    }
+    *at++ = '"';
+    *at = '\0';
+    return quoted;
+}
+
+static const char *set_media_location(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    const char *line = "";
+
+    (void)dir;
+    for (int i = 0; i < argc; i++) {
+        line = apr_pstrcat(cmd->pool, line, i > 0 ? " " : "", quote(cmd->pool, argv[i]), NULL);
+    }
+    return argc > 0 ? add_line(cmd, PXR_SET_MEDIA_LOCATION, line, join(cmd->pool, argc, argv))
+                    : apr_pstrcat(cmd->pool, cmd->cmd->name, ": needs a value", NULL);
 }
 
 static void put_option(apr_array_header_t *options, const char *name, const char *value)
@@ -370,6 +418,9 @@ const command_rec pxr_directives[] = {
     TEXT(PXR_D_CALLBACK, PXR_SET_CALLBACK, "URL path: the companion app's, and its secret"),
     TEXT(PXR_D_CHAT, PXR_SET_CHAT, "On|Off"),
     TEXT(PXR_D_DISCUSSION, PXR_SET_DISCUSSION, "format"),
+    TEXT(PXR_D_SCHEDULED, PXR_SET_SCHEDULED, "room-id: chats of scheduled meetings are below it"),
+    AP_INIT_TAKE_ARGV(PXR_D_MEDIA_LOCATION, set_media_location, NULL, RSRC_CONF,
+                      PXR_D_MEDIA_LOCATION " name [overflow ...] [expr=...]"),
     AP_INIT_FLAG(PXR_D_ANONYMOUS, set_anonymous, NULL, ACCESS_CONF,
                  PXR_D_ANONYMOUS " On|Off: the section is protected without a user name"),
     AP_INIT_TAKE1(PXR_D_STATE_DIR, set_state_dir, NULL, RSRC_CONF, PXR_D_STATE_DIR " path"),

@@ -72,6 +72,7 @@ static int create_meeting(request_rec *r, const pxr_call_t *call, const pxr_crea
     if (status != PXR_OK) {
         return refuse_creation(r, call, status);
     }
+    pxr_store_see(call->store, call->workspace->number, PXR_SEEN_CREATION, r->request_time);
     return reply_view(r, call, ref, created ? HTTP_CREATED : HTTP_OK);
 }
 

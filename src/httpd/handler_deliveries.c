@@ -83,9 +83,8 @@ static int list_deliveries(request_rec *r, const pxr_call_t *call)
     return pxr_reply_json(r, HTTP_OK, pxr_json_deliveries_end(list));
 }
 
-/* Applies the wish to each task that it can be about. *applied tells whether there was any. */
-static pxr_status_t apply(const pxr_call_t *call, pxr_ref_t ref, pxr_delivery_action_t action,
-                          bool *applied)
+pxr_status_t pxr_deliveries_apply(const pxr_call_t *call, pxr_ref_t ref,
+                                  pxr_delivery_action_t action, bool *applied)
 {
     uint32_t workspace = call->workspace->number;
     pxr_time_t now = pxr_time_now();
@@ -132,7 +131,7 @@ static int act(request_rec *r, const pxr_call_t *call, const char *id)
     if (!pxr_find_meeting(call, id, strlen(id), &found)) {
         return pxr_reply_status(r, PXR_MISSING);
     }
-    status = apply(call, found.ref, action, &applied);
+    status = pxr_deliveries_apply(call, found.ref, action, &applied);
     if (status == PXR_EXISTS) {
         return pxr_reply_problem(r, HTTP_CONFLICT, "it has just been tried: look again");
     }

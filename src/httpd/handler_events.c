@@ -1,6 +1,7 @@
 #include "pxr_httpd.h"
 
 #include "pxr_alias.h"
+#include "pxr_foreign.h"
 
 static const char taken[] = "{\"success\":true}";
 
@@ -47,6 +48,18 @@ static bool may_be_ours(const pxr_workspace_t *w, const pxr_event_t *event)
            strcmp(event->tag, w->answer.service_tag) == 0;
 }
 
+/* Somebody may ask for the chat of a conference that is none of our meetings. */
+static pxr_status_t note_foreign(const delivery_t *d, const pxr_event_t *event)
+{
+    const pxr_workspace_t *w = d->call->workspace;
+    pxr_status_t status = PXR_OK;
+
+    if (w->scheduled_room != NULL && !may_be_ours(w, event)) {
+        status = pxr_store_foreign_note(d->call->store, w->number, event, pxr_time_steady());
+    }
+    return status == PXR_OK ? PXR_MISSING : status;
+}
+
 static bool take_event(void *context, const pxr_event_t *event)
 {
     delivery_t *d = context;
@@ -55,6 +68,9 @@ static bool take_event(void *context, const pxr_event_t *event)
         pxr_store_event(d->call->store, d->call->workspace->number, d->user, event,
                         may_be_ours(d->call->workspace, event), d->now, &changed);
 
+    if (status == PXR_MISSING) {
+        status = note_foreign(d, event);
+    }
     d->events++;
     switch (status) {
     case PXR_OK:
@@ -88,6 +104,9 @@ static void count(const delivery_t *d)
     const pxr_store_t *store = d->call->store;
     uint32_t workspace = d->call->workspace->number;
 
+    if (d->events > 0) {
+        pxr_store_see(store, workspace, PXR_SEEN_EVENTS, d->now);
+    }
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS, d->events);
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS_FOREIGN, d->foreign);
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS_UNUSABLE, d->unusable);

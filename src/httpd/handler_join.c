@@ -319,6 +319,7 @@ int pxr_handle_join(request_rec *r, const pxr_call_t *call)
     if (visit.found.verdict != PXR_ADMIT) {
         return refuse(r, &visit.found);
     }
+    pxr_store_see(call->store, call->workspace->number, PXR_SEEN_JOIN, r->request_time);
     read_query(&visit);
     reply = visit_meeting(&visit);
     pxr_view_release(&visit.view);

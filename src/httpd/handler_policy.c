@@ -1,6 +1,7 @@
 #include "pxr_httpd.h"
 
 #include "pxr_alias.h"
+#include "pxr_chat.h"
 #include "pxr_query.h"
 
 /* Room for the answer and the service tag behind it. */
@@ -76,9 +77,6 @@ static int breakout(request_rec *r, const pxr_call_t *call, const pxr_found_t *f
     char *tag = answer + found->answer_len;
     pxr_buf_t buf;
 
-    if (!found->breakouts || !found->live) {
-        return not_ours(r, call);
-    }
     tag[found->tag_len] = '\0';
     pxr_buf_init(&buf, text, sizeof(text));
     if (pxr_answer_render_breakout(found->id, tag, uuid, &buf) != PXR_OK) {
@@ -95,6 +93,7 @@ static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const px
     pxr_found_t after;
 
     pxr_store_note_join(call->store, found->ref, now);
+    pxr_store_see(call->store, call->workspace->number, PXR_SEEN_ADMITTED, now);
     if (!found->draining || !pxr_store_await_round(call->store, PXR_END_WAIT)) {
         return true;
     }
@@ -103,71 +102,117 @@ static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const px
            after.verdict != PXR_ENDED;
 }
 
-static int service_configuration(request_rec *r, const pxr_call_t *call)
+/* The meeting that is meant; a number is one only where it may be dialled, and what nobody can dial
+ * is not found. */
+static bool find_meeting(const pxr_call_t *call, const pxr_alias_t *alias, pxr_found_t *found,
+                         char *answer, size_t size)
 {
     const pxr_workspace_t *w = call->workspace;
+
+    return pxr_find(call, false, alias->user, alias->user_len, found, answer, size) == PXR_OK &&
+           !pxr_chat_is_record(found->id) &&
+           (found->matched != PXR_NAME_NUMBER ||
+            pxr_alias_domain_allowed(alias, w->sip_domains, w->sip_domain_count));
+}
+
+static int service_configuration(request_rec *r, const pxr_call_t *call)
+{
     pxr_policy_request_t request;
     pxr_alias_t alias;
     pxr_found_t found;
     answer_t answer;
-    pxr_time_t now = r->request_time;
+    bool in_breakout;
 
     pxr_policy_request_read(r->args, r->args != NULL ? strlen(r->args) : 0, &request);
+    in_breakout = request.breakout[0] != '\0';
     if (!pxr_alias_parse(request.alias, request.alias_len, &alias)) {
         return unknown(r, call, &request, NULL);
     }
-    if (pxr_find(call, false, alias.user, alias.user_len, &found, answer, sizeof(answer) - 1) !=
-            PXR_OK ||
-        (found.matched == PXR_NAME_NUMBER &&
-         !pxr_alias_domain_allowed(&alias, w->sip_domains, w->sip_domain_count))) {
+    if (!find_meeting(call, &alias, &found, answer, sizeof(answer) - 1)) {
         return unknown(r, call, &request, &alias);
     }
-    if (found.verdict == PXR_ENDED || (found.verdict != PXR_ADMIT && request.breakout[0] == '\0')) {
+    if (found.verdict == PXR_ENDED || (found.verdict != PXR_ADMIT && !in_breakout)) {
         return reject(r, call, reason_of(found.verdict));
     }
-    if (request.breakout[0] != '\0') {
-        return breakout(r, call, &found, request.breakout, answer);
+    if (in_breakout && (!found.breakouts || !found.live)) {
+        return not_ours(r, call);
     }
-    if (request.joins && !note_join(call, &found, &alias, now)) {
+    if (request.joins && !note_join(call, &found, &alias, r->request_time)) {
         return reject(r, call, reason_of(PXR_ENDED));
     }
-    return admit(r, call, answer, found.answer_len);
+    return in_breakout ? breakout(r, call, &found, request.breakout, answer)
+                       : admit(r, call, answer, found.answer_len);
 }
 
-static bool is_meeting(const pxr_call_t *call, const char *name, size_t len)
+/* Whoever was let in while the meeting could be joined may come in, whatever it is now: only its
+ * end turns him away. */
+static int participant_properties(request_rec *r, const pxr_call_t *call,
+                                  const pxr_policy_request_t *request, const pxr_alias_t *alias,
+                                  const pxr_found_t *found)
 {
-    const char *mark = memmem(name, len, PXR_BREAKOUT_MARK, sizeof(PXR_BREAKOUT_MARK) - 1);
+    if (found->verdict == PXR_ENDED ||
+        (request->joins && !note_join(call, found, alias, r->request_time))) {
+        pxr_store_count(call->store, call->workspace->number, PXR_COUNT_POLICY_REJECT, 1);
+        return send_json(r, HTTP_OK, pxr_answer_over, strlen(pxr_answer_over));
+    }
+    return admit(r, call, pxr_answer_as_is, strlen(pxr_answer_as_is));
+}
+
+static int media_location(request_rec *r, const pxr_call_t *call)
+{
+    const pxr_media_location_t *location = pxr_media_location_for(r, call->workspace);
+
+    return location != NULL ? admit(r, call, location->answer, location->answer_len)
+                            : not_ours(r, call);
+}
+
+static bool is_about(const pxr_call_t *call, const char *what)
+{
+    size_t len = strlen(what);
+
+    return call->rest != NULL && strncmp(call->rest, what, len) == 0 &&
+           (call->rest[len] == '\0' || strcmp(call->rest + len, "/") == 0);
+}
+
+/* What has to do with a participant, or somebody else's: of our meetings nobody else is asked. */
+static int other_request(request_rec *r, const pxr_call_t *call)
+{
+    bool properties = is_about(call, "participant/properties");
+    bool location = is_about(call, "participant/location") && call->workspace->location_count > 0;
+    pxr_policy_request_t request;
     pxr_alias_t alias;
     pxr_found_t found;
 
-    return pxr_alias_parse(name, mark != NULL ? (size_t)(mark - name) : len, &alias) &&
-           pxr_find(call, false, alias.user, alias.user_len, &found, NULL, 0) == PXR_OK;
+    if (!properties && !location && call->workspace->fallback_count == 0) {
+        return not_ours(r, call);
+    }
+    pxr_participant_request_read(r->args, r->args != NULL ? strlen(r->args) : 0, &request);
+    if (!pxr_alias_parse(request.alias, request.alias_len, &alias) ||
+        !find_meeting(call, &alias, &found, NULL, 0)) {
+        return ask_others(r, call);
+    }
+    if (properties) {
+        return participant_properties(r, call, &request, &alias, &found);
+    }
+    return location ? media_location(r, call) : not_ours(r, call);
 }
 
-/* Whether a request of another kind is about one of our meetings: what others would say to that
- * must not matter. */
-static bool is_about_ours(request_rec *r, const pxr_call_t *call)
+/* Remembers who asks, for people. A proxy may stand between, so what the node says of itself counts
+ * before its address. */
+static void note_asker(request_rec *r, const pxr_call_t *call)
 {
-    enum { ALIAS, SERVICE, UNIQUE, FIELDS };
-    char alias[PXR_DIALLED_MAX + 1];
-    char service[PXR_CONFERENCE_MAX + 1];
-    char unique[PXR_CONFERENCE_MAX + 1];
-    pxr_query_field_t fields[FIELDS] = {
-        [ALIAS] = {.name = "local_alias", .value = alias, .size = sizeof(alias)},
-        [SERVICE] = {.name = "service_name", .value = service, .size = sizeof(service)},
-        [UNIQUE] = {.name = "unique_service_name", .value = unique, .size = sizeof(unique)},
-    };
+    char node[PXR_NODE_MAX + 1];
+    pxr_query_field_t field = {.name = "node_ip", .value = node, .size = sizeof(node)};
+    uint32_t workspace = call->workspace->number;
 
-    if (call->workspace->fallback_count == 0) {
-        return true;
+    if (!pxr_store_see(call->store, workspace, PXR_SEEN_POLICY, r->request_time)) {
+        return;
     }
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, fields, FIELDS);
-    for (int i = 0; i < FIELDS; i++) {
-        if (fields[i].len > 0 && is_meeting(call, fields[i].value, fields[i].len)) {
-            return true;
-        }
+    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
+    if (field.len == 0 || node[strspn(node, "0123456789abcdefABCDEF.:")] != '\0') {
+        pxr_text_copy(node, sizeof(node), r->useragent_ip, strlen(r->useragent_ip));
     }
-    return false;
+    pxr_store_note_asker(call->store, workspace, node, r->request_time);
 }
 
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call)
@@ -175,10 +220,7 @@ int pxr_handle_policy(request_rec *r, const pxr_call_t *call)
     if (r->method_number != M_GET) {
         return pxr_reply_method(r, "GET, HEAD");
     }
-    if (call->rest != NULL && (strcmp(call->rest, "service/configuration") == 0 ||
-                               strcmp(call->rest, "service/configuration/") == 0)) {
-        return service_configuration(r, call);
-    }
-    /* Infinity takes this for "use your own behaviour". */
-    return is_about_ours(r, call) ? not_ours(r, call) : ask_others(r, call);
+    note_asker(r, call);
+    return is_about(call, "service/configuration") ? service_configuration(r, call)
+                                                   : other_request(r, call);
 }

@@ -1,6 +1,8 @@
-#include "pxr_httpd.h"
+#include "status.h"
 
 #include <apr_strings.h>
+
+#include "pxr_query.h"
 
 #define NODES_SHOWN 256
 /* More meetings than these are not worth a number. */
@@ -65,7 +67,7 @@ static void fill_chat(request_rec *r, const pxr_call_t *call, pxr_time_t now, px
     page->failed = count_meetings(r, call, PXR_TASK_FAILED);
 }
 
-static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t *page)
+void pxr_status_fill(request_rec *r, const pxr_call_t *call, pxr_status_page_t *page)
 {
     const pxr_workspace_t *w = call->workspace;
     pxr_node_t *nodes = apr_palloc(r->pool, NODES_SHOWN * sizeof(*nodes));
@@ -74,6 +76,7 @@ static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t 
     pxr_outside_page_t *outside = apr_pcalloc(r->pool, sizeof(*outside));
     size_t count = pxr_store_nodes(call->store, w->number, nodes, NODES_SHOWN);
 
+    memset(page, 0, sizeof(*page));
     page->version = PXR_VERSION;
     page->server = ap_get_server_banner();
     page->site_url = w->site_url;
@@ -98,17 +101,40 @@ static void fill_page(request_rec *r, const pxr_call_t *call, pxr_status_page_t 
     page->event_log = pxr_event_log_state();
 }
 
-int pxr_handle_status(request_rec *r, const pxr_call_t *call)
+static bool wants_json(request_rec *r)
+{
+    char value[8];
+    pxr_query_field_t field = {.name = "json", .value = value, .size = sizeof(value)};
+
+    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
+    return field.present;
+}
+
+static int show_status(request_rec *r, const pxr_call_t *call)
 {
     pxr_status_page_t page;
 
-    if (r->method_number != M_GET) {
-        return pxr_reply_method(r, "GET, HEAD");
+    if (!wants_json(r)) {
+        return pxr_status_page(r, call);
     }
-    if (call->rest == NULL || call->rest[strspn(call->rest, "/")] != '\0') {
+    pxr_status_fill(r, call, &page);
+    return pxr_reply_json(r, HTTP_OK, pxr_json_write_status(&page));
+}
+
+int pxr_handle_status(request_rec *r, const pxr_call_t *call)
+{
+    const char *rest = call->rest != NULL ? call->rest + strspn(call->rest, "/") : NULL;
+    bool setup;
+
+    if (rest == NULL || (rest[0] != '\0' && (rest == call->rest || strcmp(rest, "setup") != 0))) {
         return HTTP_NOT_FOUND;
     }
-    memset(&page, 0, sizeof(page));
-    fill_page(r, call, &page);
-    return pxr_reply_json(r, HTTP_OK, pxr_json_write_status(&page));
+    setup = rest[0] != '\0';
+    if (r->method_number == M_POST && !setup) {
+        return pxr_status_act(r, call);
+    }
+    if (r->method_number != M_GET) {
+        return pxr_reply_method(r, setup ? "GET, HEAD" : "GET, HEAD, POST");
+    }
+    return setup ? pxr_setup_page(r, call) : show_status(r, call);
 }

@@ -310,6 +310,7 @@ static int read_and_obey(request_rec *r, const pxr_call_t *call, const pxr_json_
     if (!is_authentic(call->workspace, &said)) {
         return refuse_token(r);
     }
+    pxr_store_see(call->store, call->workspace->number, PXR_SEEN_WEBHOOK, pxr_time_now());
     return status == PXR_OK ? obey(r, call, &said)
                             : pxr_reply_problem(r, HTTP_BAD_REQUEST, sentence);
 }

@@ -153,6 +153,17 @@ static bool lead_if_nobody_does(leader_t *leader)
     return !is_stopped(leader) && pxr_store_lead(pxr_store(), 0);
 }
 
+/* The last one to go writes what came in after the leader had gone, unless that has written it
+ * after all, or has found out meanwhile that the database hangs. */
+static void write_the_rest(leader_t *leader, apr_pool_t *pool)
+{
+    if (pxr_keeper_has_hope()) {
+        pxr_keeper_start(pool, leader->server);
+        pxr_keeper_stop();
+    }
+    pxr_store_resign(pxr_store());
+}
+
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     leader_t *leader = data;
@@ -168,11 +179,8 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
             lead(leader, pool, yields);
         }
     }
-    /* The last one to go writes what came in after the leader had gone. */
     if (pxr_keeper_has_hope() && pxr_store_lead(pxr_store(), 0)) {
-        pxr_keeper_start(pool, leader->server);
-        pxr_keeper_stop();
-        pxr_store_resign(pxr_store());
+        write_the_rest(leader, pool);
     }
     return NULL;
 }

@@ -23,6 +23,7 @@ static pxr_store_t store;
 static bool store_is_open;
 static pxr_time_t started_at;
 static pxr_db_settings_t database;
+static bool leaving;
 
 const pxr_store_t *pxr_store(void)
 {
@@ -246,6 +247,11 @@ void pxr_child_init(apr_pool_t *pchild, server_rec *s)
     }
 }
 
+bool pxr_is_leaving(void)
+{
+    return __atomic_load_n(&leaving, __ATOMIC_RELAXED);
+}
+
 void pxr_child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
@@ -253,6 +259,7 @@ void pxr_child_stopping(apr_pool_t *pchild, int graceful)
     pxr_history_stopping(graceful);
     if (!graceful && store_is_open) {
         /* Who waits, for the database or for others, would hold up the stop of the whole server. */
+        __atomic_store_n(&leaving, true, __ATOMIC_RELAXED);
         pxr_store_stop_waiting(&store);
         pxr_rest_child_exit();
     }

@@ -19,6 +19,10 @@
 #define PXR_MESSENGER_TOTAL 32
 /* A discussion below a discussion below a discussion. */
 #define PXR_MESSENGER_DEPTH 5
+/* Discussions below the room of scheduled meetings, newest first: a chat that is not among the
+ * first 2000 is begun anew. */
+#define PXR_MESSENGER_PAGE 50
+#define PXR_MESSENGER_PAGES 40
 
 typedef struct pxr_messenger pxr_messenger_t;
 
@@ -56,6 +60,8 @@ typedef struct {
     char parent[4 * PXR_ID_CHARS + 1]; /* of the discussion; "": not known yet */
     uint32_t depth;
     bool parent_known;
+    bool searched; /* the chat that a foreign conference had before is not there */
+    uint32_t page; /* of the discussions that are looked through for it */
     size_t calls_told;
 } pxr_job_t;
 
@@ -123,6 +129,9 @@ void pxr_messenger_invite(pxr_messenger_t *m, const pxr_tell_t *who, const char 
  * as the view and `join_url`. */
 pxr_chat_t pxr_messenger_chat(const pxr_workspace_t *w, const pxr_view_t *view,
                               const char *join_url, size_t visitors, const char **names);
+
+/* How the chat beside it is called, in PXR_DISCUSSION_NAME_SIZE bytes. */
+void pxr_messenger_put_chat_name(pxr_buf_t *out, const pxr_workspace_t *w, const pxr_view_t *view);
 
 /* messenger_answers.c */
 

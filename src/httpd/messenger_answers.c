@@ -344,14 +344,13 @@ static bool is_ours(const news_t *n, const pxr_view_t *view, const pxr_rc_room_t
 {
     const pxr_workspace_t *w = n->site->workspace;
     char name[PXR_DISCUSSION_NAME_SIZE];
-    const char *title = view->details.text[PXR_TITLE];
     pxr_buf_t buf;
 
     pxr_buf_init(&buf, name, sizeof(name));
-    pxr_discussion_put_name(&buf, w->discussion_name, title, view->life.created_at);
+    pxr_messenger_put_chat_name(&buf, w, view);
     return room->full_name != NULL && strcmp(room->full_name, name) == 0 &&
            (room->owner_id == NULL || strcmp(room->owner_id, w->rest_user) == 0) &&
-           !is_taken(n, view, room->id);
+           (pxr_chat_is_record(view->id) || !is_taken(n, view, room->id));
 }
 
 static void after_look_discussion(news_t *n)
@@ -375,12 +374,17 @@ static void after_look_discussion(news_t *n)
     for (size_t i = 0; i < count && !found; i++) {
         found = pxr_rc_read_discussions(n->answer.doc, i, &room) && is_ours(n, &view, &room);
     }
-    pxr_view_release(&view);
     if (found) {
         take_discussion(n, &room);
+    } else if (pxr_chat_is_record(view.id) && count >= PXR_MESSENGER_PAGE &&
+               n->job->page + 1 < PXR_MESSENGER_PAGES) {
+        n->job->page++;
     } else {
+        n->job->page = 0;
+        n->job->searched = true;
         n->job->unsure[PXR_TASK_DISCUSSION] = false;
     }
+    pxr_view_release(&view);
 }
 
 /* The companion app is no REST API: its answer is its status. */
@@ -405,6 +409,7 @@ static void after_callback(news_t *n, const pxr_rest_result_t *result)
                                                                       : PXR_REASON_BUSY);
         return;
     }
+    pxr_store_see(pxr_store(), n->site->workspace->number, PXR_SEEN_CALLBACK, n->now);
     /* The next look finds the next call, or that there is none. */
     n->job->calls_told++;
     n->job->failures[PXR_TASK_CALLBACK] = 0;

@@ -3,6 +3,8 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
+#include "pxr_alias.h"
+
 /* What is to be done about one meeting. */
 
 #define EDIT_EVERY (10 * PXR_SECOND)
@@ -155,7 +157,8 @@ static plan_t plan_direct(pxr_case_t *c)
 
 static plan_t plan_discussion(pxr_case_t *c)
 {
-    bool shown = task_of(c, PXR_TASK_MESSAGE)->state == PXR_TASK_NONE;
+    bool record = pxr_chat_is_record(c->view.id);
+    bool shown = task_of(c, PXR_TASK_MESSAGE)->state == PXR_TASK_NONE && !record;
 
     if (c->view.details.len[PXR_DISCUSSION_ID] > 0) {
         return at_once(PXR_STEP_SETTLE);
@@ -169,8 +172,10 @@ static plan_t plan_discussion(pxr_case_t *c)
     if (!c->job->parent_known) {
         return at_once(PXR_STEP_ROOM);
     }
-    return at_once(c->job->unsure[PXR_TASK_DISCUSSION] ? PXR_STEP_LOOK_DISCUSSION
-                                                       : PXR_STEP_DISCUSSION);
+    /* A conference that comes every week keeps its chat. */
+    return at_once(c->job->unsure[PXR_TASK_DISCUSSION] || (record && !c->job->searched)
+                       ? PXR_STEP_LOOK_DISCUSSION
+                       : PXR_STEP_DISCUSSION);
 }
 
 /* The id of a call that the app knows: the meeting's own first, then the further ones. */
@@ -182,16 +187,10 @@ static bool nth_call(const pxr_view_t *view, size_t n, char out[PXR_MEETING_ID_M
         memcpy(out, view->id, sizeof(view->id));
         return true;
     }
-    for (size_t i = 1; *at != '\0'; i++) {
-        size_t len = strcspn(at, " ");
-        if (i == n) {
-            pxr_text_copy(out, PXR_MEETING_ID_MAX + 1, at, len);
-            return true;
-        }
-        at += len;
-        at += strspn(at, " ");
+    while (n > 0 && pxr_meeting_id_next(&at, out)) {
+        n--;
     }
-    return false;
+    return n == 0;
 }
 
 static plan_t plan_callback(pxr_case_t *c)
@@ -296,6 +295,32 @@ static char *write_direct(const pxr_case_t *c)
     return body;
 }
 
+/* Numbers, most of all, must be found by who types them, so nothing is put between their digits or
+ * before them where they can only be read as what they are. */
+static bool is_harmless(const char *alias)
+{
+    while (pxr_is_alnum(*alias)) {
+        alias++;
+    }
+    return *alias == '\0';
+}
+
+void pxr_messenger_put_chat_name(pxr_buf_t *out, const pxr_workspace_t *w, const pxr_view_t *view)
+{
+    const char *title = view->details.text[PXR_TITLE];
+
+    if (!pxr_chat_is_record(view->id)) {
+        pxr_discussion_put_name(out, w->discussion_name, title, view->life.created_at);
+        return;
+    }
+    pxr_buf_puts(out, "Meeting ");
+    if (is_harmless(title)) {
+        pxr_buf_puts(out, title);
+    } else {
+        pxr_chat_put_plain(out, title, strlen(title), PXR_DISCUSSION_TITLE_UNITS);
+    }
+}
+
 static char *write_discussion(const pxr_case_t *c)
 {
     char name[PXR_DISCUSSION_NAME_SIZE];
@@ -303,8 +328,7 @@ static char *write_discussion(const pxr_case_t *c)
     pxr_buf_t buf;
 
     pxr_buf_init(&buf, name, sizeof(name));
-    pxr_discussion_put_name(&buf, c->site->workspace->discussion_name, detail(c, PXR_TITLE),
-                            c->view.life.created_at);
+    pxr_messenger_put_chat_name(&buf, c->site->workspace, &c->view);
     return pxr_rc_write_discuss(c->job->parent, buf.data, &creator, creator[0] != '\0' ? 1 : 0);
 }
 
@@ -330,6 +354,12 @@ static void put_path(const pxr_case_t *c, pxr_errand_t *errand, pxr_buf_t *path)
         about = c->job->parent;
     }
     pxr_rc_put_path(path, errand->call, about);
+    if (errand->step == PXR_STEP_LOOK_DISCUSSION && pxr_chat_is_record(c->view.id)) {
+        pxr_buf_puts(path, "&count=");
+        pxr_buf_put_int(path, PXR_MESSENGER_PAGE);
+        pxr_buf_puts(path, "&offset=");
+        pxr_buf_put_int(path, (int64_t)c->job->page * PXR_MESSENGER_PAGE);
+    }
 }
 
 static char *write_body(pxr_case_t *c, pxr_errand_t *errand)

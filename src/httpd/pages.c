@@ -8,12 +8,13 @@
 static const char style[] =
     ":root{color-scheme:light dark}"
     "body{font:1.125rem/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;"
-    "place-items:center;background:Canvas;color:CanvasText}"
+    "place-items:center;background:Canvas;color:CanvasText;"
+    "overflow-wrap:anywhere}"
     "main{max-width:32rem;padding:2rem}"
     "h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}"
     "p,dl{margin:0 0 1rem}"
     "dt{opacity:.75}"
-    "dd{margin:0 0 .75rem;font-size:1.25rem;overflow-wrap:anywhere}"
+    "dd{margin:0 0 .75rem;font-size:1.25rem}"
     "a{color:LinkText}"
     "button{font:inherit;padding:.5rem 1rem;min-height:2.75rem}";
 

@@ -4,6 +4,7 @@
 /* What the files of the glue share. Everything here knows httpd; nothing outside does. */
 
 #include <httpd.h>
+#include <ap_expr.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -20,6 +21,7 @@
 #include "pxr_policy.h"
 #include "pxr_rest.h"
 #include "pxr_schedule.h"
+#include "pxr_seen.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -58,6 +60,8 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_CALLBACK "PexipRCAppCallback"
 #define PXR_D_CHAT "PexipRCPersistentChat"
 #define PXR_D_DISCUSSION "PexipRCDiscussionName"
+#define PXR_D_SCHEDULED "PexipRCScheduledRoom"
+#define PXR_D_MEDIA_LOCATION "PexipRCMediaLocation"
 #define PXR_D_ANONYMOUS "PexipRCAllowAnonymous"
 #define PXR_D_STATE_DIR "PexipRCStateDirectory"
 #define PXR_D_EVENT_LOG "PexipRCEventLog"
@@ -92,6 +96,8 @@ typedef enum {
     PXR_SET_CALLBACK,
     PXR_SET_CHAT,
     PXR_SET_DISCUSSION,
+    PXR_SET_SCHEDULED,
+    PXR_SET_MEDIA_LOCATION, /* a line for each entry */
     PXR_SETTINGS,
 } pxr_setting_t;
 
@@ -104,6 +110,13 @@ typedef struct {
     const char *user;
     const char *secret;
 } pxr_fallback_t;
+
+/* Where media are handled, under a condition. */
+typedef struct {
+    const ap_expr_info_t *condition; /* NULL: always */
+    const char *answer;              /* to the Conferencing Node */
+    size_t answer_len;
+} pxr_media_location_t;
 
 /* A workspace ready for use: settings of all its virtual hosts, parsed, defaults filled in.
  * Immutable once the server runs. */
@@ -147,6 +160,9 @@ typedef struct {
     const char *callback_secret;
     bool persistent_chat;
     const char *discussion_name;
+    const char *scheduled_room; /* id of the room of chats for what is not ours, NULL: none */
+    const pxr_media_location_t *locations; /* the first one that applies counts */
+    size_t location_count;
     uint32_t number; /* in the store; set at start */
 } pxr_workspace_t;
 
@@ -230,6 +246,8 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 void pxr_child_init(apr_pool_t *pchild, server_rec *s);
 void pxr_child_stopping(apr_pool_t *pchild, int graceful);
+/* Whether this process is stopped, and not gracefully: nobody should be waited for. Any thread. */
+bool pxr_is_leaving(void);
 /* The database that was configured when the server started; driver "none" for none. */
 const pxr_db_settings_t *pxr_database(void);
 /* What the configuration asks for, with the defaults. */
@@ -271,6 +289,18 @@ void pxr_messenger_stop(void);
 int pxr_translate_name(request_rec *r);
 int pxr_map_to_storage(request_rec *r);
 int pxr_handle(request_rec *r);
+/* Whether the URL of this request is one of the policy handler's. */
+bool pxr_is_policy_request(const request_rec *r);
+
+/* media_location.c */
+
+/* Reads the lines of PexipRCMediaLocation and compiles their conditions. NULL or a sentence. */
+const char *pxr_media_locations_read(apr_pool_t *p, const char *text, pxr_workspace_t *out);
+/* The first entry whose condition is true for this request, NULL for none. Any thread. */
+const pxr_media_location_t *pxr_media_location_for(request_rec *r, const pxr_workspace_t *w);
+/* Makes %{pxr:...} known to httpd's expressions: parameters of the policy request in which they are
+ * evaluated, "" in any other. */
+int pxr_expr_lookup(ap_expr_lookup_parms *parms);
 
 /* provider.c */
 void pxr_register_provider(apr_pool_t *p);
@@ -303,6 +333,11 @@ typedef struct {
 pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const pxr_wish_t *wish,
                                 pxr_ref_t *ref, bool *created);
 
+/* Makes, or finds, the record with this id (pxr_chat_record_id()) that wants a chat for the foreign
+ * conference `alias`. Statuses as above. */
+pxr_status_t pxr_create_chat_record(request_rec *r, const pxr_call_t *call, const char *id,
+                                    const char *alias, pxr_ref_t *ref);
+
 /* Closes it: nobody else can join. One in which nobody is has ended when this returns, unless the
  * database is away; two seconds at most. */
 pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref);
@@ -312,6 +347,10 @@ int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
 /* handler_deliveries.c, below the API; `rest` is what follows there. */
 int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *rest);
+/* Applies the wish to each task of a meeting that it can be about. *applied tells whether there was
+ * any; PXR_EXISTS where one has just been tried. */
+pxr_status_t pxr_deliveries_apply(const pxr_call_t *call, pxr_ref_t ref,
+                                  pxr_delivery_action_t action, bool *applied);
 int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);
@@ -322,6 +361,7 @@ pxr_schedule_t pxr_schedule_of(const pxr_workspace_t *w);
 int pxr_handle_go(request_rec *r, const pxr_call_t *call);
 int pxr_handle_join(request_rec *r, const pxr_call_t *call);
 int pxr_handle_status(request_rec *r, const pxr_call_t *call);
+int pxr_handle_chat(request_rec *r, const pxr_call_t *call);
 
 /* fallback.c: asks the other policy servers about what is not ours. False where none of them has an
  * answer that a node can use, or the request comes from one of us: then nothing was answered. */

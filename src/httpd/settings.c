@@ -40,19 +40,13 @@ static const char *read_branding(const char *text, pxr_workspace_t *out)
 
 static const char *read_theme(const char *text, pxr_workspace_t *out)
 {
-    size_t len = strlen(text);
-
     if (strcasecmp(text, "none") == 0) {
         out->answer.theme = NULL;
         return NULL;
     }
-    if (len == 0 || len > PXR_PEXIP_TEXT_MAX || !pxr_utf8_valid(text, len)) {
-        return "must be none or the name of a theme, 1 to 250 bytes of UTF-8";
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (apr_iscntrl(text[i])) {
-            return "must not contain control characters";
-        }
+    if (!pxr_text_plain(text, PXR_PEXIP_TEXT_MAX)) {
+        return "must be none or the name of a theme, 1 to 250 bytes of UTF-8 without control "
+               "characters";
     }
     out->answer.theme = text;
     return NULL;
@@ -251,6 +245,23 @@ static const char *read_fallbacks(apr_pool_t *p, const char *text, pxr_workspace
     return NULL;
 }
 
+static const char *read_room_id(const char *text, pxr_workspace_t *out)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++) {
+        if (!pxr_is_alnum(text[i]) && strchr("-_.", text[i]) == NULL) {
+            len = 0;
+        }
+    }
+    if (len == 0 || len > PXR_ID_CHARS) {
+        return "must be the id of a room (not its name), 1 to 64 characters A-Z, a-z, 0-9, '-', "
+               "'_', '.'";
+    }
+    out->scheduled_room = text;
+    return NULL;
+}
+
 const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *text,
                              pxr_workspace_t *out)
 {
@@ -319,6 +330,10 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
     case PXR_SET_DISCUSSION:
         out->discussion_name = text;
         return pxr_discussion_check_name(text, &why) == PXR_OK ? NULL : why;
+    case PXR_SET_SCHEDULED:
+        return read_room_id(text, out);
+    case PXR_SET_MEDIA_LOCATION:
+        return pxr_media_locations_read(p, text, out);
     case PXR_SETTINGS:
         break;
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "json_internal.h"
+#include "pxr_alias.h"
 
 static json_t *flag(bool value)
 {
@@ -60,11 +61,11 @@ static json_t *nodes(const pxr_view_t *view)
 static json_t *aliases(const pxr_view_t *view)
 {
     json_t *list = json_array();
+    const char *at = view->calls;
+    char id[PXR_MEETING_ID_MAX + 1];
 
-    for (const char *at = view->calls; *at != '\0'; at += strspn(at, " ")) {
-        size_t len = strcspn(at, " ");
-        json_array_append_new(list, json_stringn(at, len));
-        at += len;
+    while (pxr_meeting_id_next(&at, id)) {
+        json_array_append_new(list, json_string(id));
     }
     if (view->called[0] != '\0') {
         json_array_append_new(list, json_string(view->called));

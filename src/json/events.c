@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "json_internal.h"
+#include "pxr_hash.h"
 
 void pxr_json_init(void)
 {
@@ -60,6 +61,19 @@ static void read_protocol(char *out, size_t size, const json_t *value)
     }
 }
 
+/* One note calls the directions inbound and outbound (event reference 3.3). */
+static bool is_outbound(const json_t *direction)
+{
+    return json_is_string(direction) && strncmp(json_string_value(direction), "out", 3) == 0;
+}
+
+static uint64_t hash_of_conference(const json_t *name)
+{
+    const char *text = json_string_value(name);
+
+    return text != NULL && strstr(text, PXR_BREAKOUT_MARK) == NULL ? pxr_hash_text(text) : 0;
+}
+
 static void read_leg(const json_t *data, pxr_event_t *event)
 {
     const json_t *service = json_object_get(data, "service_type");
@@ -71,6 +85,11 @@ static void read_leg(const json_t *data, pxr_event_t *event)
     }
     if (json_is_string(service)) {
         event->service = pxr_event_service(json_string_value(service));
+        event->gateway = strcmp(json_string_value(service), "gateway") == 0;
+    }
+    if (!is_outbound(json_object_get(data, "call_direction"))) {
+        copy_exact(event->dialled, sizeof(event->dialled),
+                   json_object_get(data, "destination_alias"));
     }
     if (json_is_string(role)) {
         event->has_role = true;
@@ -95,8 +114,10 @@ static bool read_event(const json_t *json, pxr_event_t *event)
 {
     const json_t *name = json_object_get(json, "event");
     const json_t *seq = json_object_get(json, "seq");
+    json_int_t version = json_integer_value(json_object_get(json, "version"));
     const json_t *data = json_object_get(json, "data");
     const json_t *quality;
+    const json_t *conference;
 
     if (!json_is_string(name)) {
         return false;
@@ -107,9 +128,13 @@ static bool read_event(const json_t *json, pxr_event_t *event)
     if (json_is_integer(seq) && json_integer_value(seq) > 0) {
         event->seq = (uint64_t)json_integer_value(seq);
     }
+    if (version > 0 && version <= UINT8_MAX) {
+        event->version = (uint8_t)version;
+    }
     event->time = read_time(json_object_get(json, "time"));
-    copy_exact(event->conference, sizeof(event->conference),
-               json_object_get(data, pxr_event_is_about_leg(event->kind) ? "conference" : "name"));
+    conference = json_object_get(data, pxr_event_is_about_leg(event->kind) ? "conference" : "name");
+    copy_exact(event->conference, sizeof(event->conference), conference);
+    event->conference_hash = hash_of_conference(conference);
     copy_exact(event->tag, sizeof(event->tag),
                json_object_get(data, pxr_event_is_about_leg(event->kind) ? "service_tag" : "tag"));
     copy_exact(event->uuid, sizeof(event->uuid), json_object_get(data, "uuid"));

@@ -393,19 +393,3 @@ void pxr_rc_answer_clear(pxr_rc_answer_t *answer)
     pxr_json_free(answer->doc);
     answer->doc = NULL;
 }
-
-const char *pxr_rc_verdict_name(pxr_rc_verdict_t verdict)
-{
-    static const char *const names[] = {
-        [PXR_RC_OK] = "ok",
-        [PXR_RC_LATER] = "later",
-        [PXR_RC_UNKNOWN] = "unknown",
-        [PXR_RC_FORBIDDEN] = "forbidden",
-        [PXR_RC_REFUSED] = "refused",
-        [PXR_RC_MISSING] = "missing",
-        [PXR_RC_UNEDITABLE] = "uneditable",
-        [PXR_RC_GARBLED] = "garbled",
-    };
-
-    return names[verdict];
-}

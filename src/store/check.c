@@ -9,6 +9,7 @@
 typedef struct {
     const pxr_store_t *store;
     unsigned char *slots, *names, *blocks, *legs, *shares, *publishers;
+    uint32_t long_names;
     char *why;
     size_t why_size;
     bool broken;
@@ -202,6 +203,18 @@ static bool has_sound_share(const check_t *c, const pxr_leg_slot_t *leg)
                                pxr_share_slot(c->store, leg->share)->slot == leg->slot);
 }
 
+static void check_leg_name(check_t *c, uint32_t link, const pxr_leg_name_t *name)
+{
+    bool is_long = name->len > sizeof(name->text);
+
+    if (name->len > PXR_NAME_CHARS || is_long != (name->rest != 0)) {
+        complain(c, "name of a leg has a wrong length", link);
+    } else if (is_long) {
+        check_chain(c, name->rest, name->len - sizeof(name->text), "block of a leg's name");
+        c->long_names++;
+    }
+}
+
 static void check_legs_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot)
 {
     uint32_t count = 0;
@@ -215,14 +228,14 @@ static void check_legs_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot
         }
         leg = pxr_leg_slot(c->store, link);
         if (!leg->taken || leg->slot != slot_link || leg->prev != previous ||
-            !has_sound_share(c, leg) || !IS_TEXT(leg->leg.uuid) || !IS_TEXT(leg->leg.name) ||
-            !IS_TEXT(leg->leg.protocol)) {
+            !has_sound_share(c, leg) || !IS_TEXT(leg->leg.uuid) || !IS_TEXT(leg->leg.protocol)) {
             complain(c, "leg is on a wrong list", link);
             return;
         }
         if (pxr_leg_find(c->store, slot->workspace, leg->leg.uuid, false) == 0) {
             complain(c, "leg is not in the index", link);
         }
+        check_leg_name(c, link, &leg->name);
         present += pxr_leg_is_over(c->store, leg) ? 0 : leg->leg.present;
         previous = link;
         link = leg->next;
@@ -271,6 +284,9 @@ static void check_slots(check_t *c)
     }
     if (active != s->root.active || provisional != s->root.provisional) {
         complain(c, "count of running meetings is wrong", active);
+    }
+    if (c->long_names != s->root.long_names) {
+        complain(c, "count of long names is wrong", c->long_names);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "pxr_keep.h"
 #include "pxr_outside.h"
+#include "pxr_seen.h"
 #include "pxr_store.h"
 #include "pxr_tell.h"
 
@@ -31,6 +32,7 @@
 #define PXR_LOG_BYTES 8192
 #define PXR_PUBLISHER_BUCKETS 2048
 #define PXR_LEG_KEYS (1 + PXR_RELATED_MAX)
+#define PXR_LEG_NAME_SHORT 127
 
 /* Physical records for the sizes that the administrator chose: ended meetings stay for a while, and
  * freed ones rest. */
@@ -114,6 +116,13 @@ typedef struct {
     char data[PXR_BLOCK_DATA];
 } pxr_block_t;
 
+/* What a leg is called. */
+typedef struct {
+    uint32_t rest; /* block of what `text` has no room for, 0: none */
+    uint8_t len;   /* of both */
+    char text[PXR_LEG_NAME_SHORT];
+} pxr_leg_name_t;
+
 typedef struct {
     uint32_t taken;
     uint32_t slot;
@@ -123,7 +132,7 @@ typedef struct {
     uint32_t linked; /* bit i: key i is in the index */
     uint64_t key;    /* hash of the uuid */
     uint32_t next_with_key[PXR_LEG_KEYS];
-    uint32_t reserved;
+    pxr_leg_name_t name;
     pxr_leg_t leg;
 } pxr_leg_slot_t;
 
@@ -169,6 +178,7 @@ typedef struct {
     uint32_t active; /* open and live meetings, and those that wait for the database */
     uint32_t provisional;
     uint32_t leg_cursor;
+    uint32_t long_names; /* legs that have a block for theirs */
     pxr_queue_t ended;   /* slots, longest ended first */
     pxr_queue_t leaving; /* slots that go at once */
     pxr_queue_t resting; /* slots */
@@ -212,10 +222,23 @@ typedef struct {
     char why[PXR_WHY_MAX + 1]; /* for people: two that write at once may mix it */
 } pxr_target_slot_t;
 
+/* A node that asks for policy (seen.c). Words, which nobody locks. */
+typedef struct {
+    _Atomic(uint64_t) name; /* hash of workspace and address; 0: free */
+    _Atomic(int64_t) asked_at;
+    uint32_t workspace;
+    char node[PXR_NODE_MAX + 1];
+} pxr_asker_slot_t;
+
 /* What was said of a session (sessions.c): the last word is a checksum of the others, because
  * nobody locks and a writer may die. */
 #define PXR_SESSION_WORDS (5 + (PXR_PEXIP_TEXT_MAX + 1 + 7) / 8)
 typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
+
+/* A way into a conference that is not ours (foreign.c). Written with the lock and read without, so
+ * the last word is a checksum of the others here, too. */
+#define PXR_FOREIGN_WORDS (6 + (PXR_FOREIGN_ALIAS_MAX + 1) / 8 + 1)
+typedef _Atomic(uint64_t) pxr_foreign_slot_t[PXR_FOREIGN_WORDS];
 
 struct pxr_segment {
     uint64_t magic;
@@ -260,9 +283,12 @@ struct pxr_segment {
     uint32_t publisher_buckets[PXR_PUBLISHER_BUCKETS];
     pxr_target_slot_t targets[PXR_TARGETS_MAX];
     pxr_session_slot_t sessions[PXR_SESSIONS_MAX];
+    pxr_foreign_slot_t foreign[PXR_FOREIGN_PLACES];
+    pxr_asker_slot_t askers[PXR_ASKERS_MAX];
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
     _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];
+    _Alignas(64) _Atomic(int64_t) seen_at[PXR_WORKSPACES_MAX][(PXR_SEENS + 7) / 8 * 8];
 };
 
 static inline int64_t *pxr_due(const pxr_store_t *s)
@@ -347,6 +373,16 @@ static inline uint32_t pxr_blocks_for(size_t len)
 {
     return (uint32_t)((len + PXR_BLOCK_DATA - 1) / PXR_BLOCK_DATA);
 }
+
+/* How many legs may have a block for their name. There are as many in addition to those of the
+ * meetings, so that nobody keeps a meeting from being created by what he calls himself. */
+static inline uint32_t pxr_long_names(uint32_t legs)
+{
+    return legs / 16 + 16;
+}
+
+/* Nothing has been seen of a workspace yet (seen.c). */
+void pxr_seen_forget(const pxr_store_t *store, uint32_t workspace);
 
 /* Copies a chain of blocks without lock; false where the chain cannot be followed any more. */
 bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out);

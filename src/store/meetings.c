@@ -1,7 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "legs.h"
 #include "names.h"
+#include "pxr_chat.h"
 
 _Static_assert(PXR_DETAILS_MAX >=
                    4 * PXR_TITLE_CHARS + 3 * 4 * PXR_NAME_CHARS + 4 * 4 * PXR_ID_CHARS + 64,
@@ -402,6 +404,7 @@ static size_t copy_legs(const pxr_store_t *store, const pxr_slot_t *slot, pxr_ro
             leg->share != 0 ? &pxr_share_slot(store, leg->share)->share : NULL;
         if (share != NULL && share->era == slot->life.era && pxr_leg_is_in(&leg->leg, share)) {
             legs[count].leg = leg->leg;
+            pxr_leg_copy_name(store, at, legs[count].name);
             legs[count].key = leg->key;
             count++;
         }
@@ -552,7 +555,8 @@ size_t pxr_store_list(const pxr_store_t *store, uint32_t workspace, const pxr_li
         uint32_t state;
         pxr_time_t at;
 
-        if (pxr_word(&slot->state) != SLOT_TAKEN || slot->workspace != workspace) {
+        if (pxr_word(&slot->state) != SLOT_TAKEN || slot->workspace != workspace ||
+            pxr_chat_is_record(slot->id)) {
             continue;
         }
         state = pxr_word(&slot->life.state);

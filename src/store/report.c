@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "layout.h"
+#include "pxr_chat.h"
 
 static const char *const counter_names[PXR_COUNTERS] = {
     [PXR_COUNT_POLICY_CONTINUE] = "policy_continue",
@@ -90,7 +91,8 @@ void pxr_store_numbers(const pxr_store_t *store, uint32_t workspace, pxr_workspa
     memset(out, 0, sizeof(*out));
     for (uint32_t link = 1; link <= store->segment->slots; link++) {
         const pxr_slot_t *slot = pxr_slot(store, link);
-        if (pxr_word(&slot->state) != SLOT_TAKEN || slot->workspace != workspace) {
+        if (pxr_word(&slot->state) != SLOT_TAKEN || slot->workspace != workspace ||
+            pxr_chat_is_record(slot->id)) {
             continue;
         }
         switch (pxr_word(&slot->life.state)) {

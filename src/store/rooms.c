@@ -24,33 +24,12 @@ bool pxr_room_is_dialable(const char *name)
            strcmp(alias.user, name) == 0;
 }
 
-/* The next id of a list; NULL at its end. What cannot be an id is left out: a list may come from a
- * database that somebody has changed. */
-static const char *next_call(const char **list, char id[PXR_MEETING_ID_MAX + 1])
-{
-    for (;;) {
-        size_t len;
-        *list += strspn(*list, " ");
-        len = strcspn(*list, " ");
-        if (len == 0) {
-            return NULL;
-        }
-        if (pxr_meeting_id_valid(*list, len)) {
-            memcpy(id, *list, len);
-            id[len] = '\0';
-            *list += len;
-            return id;
-        }
-        *list += len;
-    }
-}
-
 static uint32_t count_calls(const char *list)
 {
     char id[PXR_MEETING_ID_MAX + 1];
     uint32_t count = 0;
 
-    while (list != NULL && count < PXR_CALLS_MAX && next_call(&list, id) != NULL) {
+    while (list != NULL && count < PXR_CALLS_MAX && pxr_meeting_id_next(&list, id)) {
         count++;
     }
     return count;
@@ -108,7 +87,7 @@ void pxr_slot_name_room(pxr_tx_t *tx, uint32_t *siblings, uint32_t link, const p
         add_name(tx, siblings, link, PXR_NAME_CALLED, in->called);
     }
     for (uint32_t i = 0; i < count; i++) {
-        next_call(&calls, id);
+        pxr_meeting_id_next(&calls, id);
         add_name(tx, siblings, link, PXR_NAME_CALL, id);
     }
 }
@@ -205,7 +184,7 @@ pxr_status_t pxr_slot_merge_calls(const pxr_store_t *store, uint32_t link, const
     char id[PXR_MEETING_ID_MAX + 1];
     pxr_status_t status = PXR_OK;
 
-    while (status == PXR_OK && next_call(&calls, id) != NULL) {
+    while (status == PXR_OK && pxr_meeting_id_next(&calls, id)) {
         if (is_free(store, pxr_slot(store, link)->workspace, PXR_SPACE_DIAL, id)) {
             status = add_call(store, link, id, NULL, true);
         }
@@ -243,7 +222,7 @@ bool pxr_calls_make_way(const pxr_store_t *store, uint32_t workspace, const char
     char id[PXR_MEETING_ID_MAX + 1];
     bool was_call = false;
 
-    while (next_call(&calls, id) != NULL) {
+    while (pxr_meeting_id_next(&calls, id)) {
         was_call = pxr_call_make_way(store, workspace, id, own, now) || was_call;
     }
     return was_call;

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from databases import Pgsql, Sqlite, empty
+from databases import Pgsql, Sqlite, empty, sql
 from load import ADDRESSES, TORN, Load
 from machine import (BACK_WITHIN, PATIENCE, database as database_of, history, listing, power_cut, start_from_database, status,
                      took, wait_for_database, wait_until_written)
@@ -89,6 +89,21 @@ def test_creating_is_refused_in_time_while_the_database_is_away_and_nothing_is_h
     start_from_database(httpd)
     assert [each["title"] for each in listing(httpd)] == ["Wanted"]
     assert Api(httpd).read(meeting_id) == made
+
+
+def test_a_deletion_waits_for_a_database_that_takes_its_time(make_server, postgresql):
+    httpd = make_server(Pgsql(postgresql), QUIET)
+    api, meeting = Api(httpd), Api(httpd).create()
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'revision'::regclass"
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(sql, postgresql.conninfo, "BEGIN", "LOCK TABLE revision IN ACCESS EXCLUSIVE MODE", "SELECT pg_sleep(1)", "COMMIT")
+        wait_until(lambda: slow.done() or sql(postgresql.conninfo, waiting).strip() != "0", 10 * PATIENCE, "the keeper to wait")
+        time.sleep(0.2)
+        with took() as time_taken:
+            api.delete(meeting["id"])
+        # After two seconds it is only closed.
+        assert api.read(meeting["id"])["state"] == "ended" or time_taken.seconds >= 2
+        slow.result()
 
 
 def test_a_creation_that_waits_is_answered_when_the_database_comes_back_in_time(make_server, trouble):

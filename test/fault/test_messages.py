@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 import pytest
 from chat import AFTER_RETRY, SOON, blameless  # noqa: F401
+from companion import SECRET, App
 from httpd import PATIENCE
 from meetings import Api
 from pexip import Node, one_leg
 from waiting import stays, wait_until
 from workspace import PREFIX, workspace
 
-from app import App
 from databases import Sqlite, empty, sql
 from load import ADDRESSES
 from machine import freeze, leader, power_cut, start_from_database, thaw, wait_for_database, wait_until_written
@@ -376,7 +376,7 @@ class Accidents:
 def test_sixty_rooms_through_kills_reloads_and_a_rocketchat_that_loses_replies(mpm):
     with App() as app:
         site = Shared("random", extra=f"PexipRCPersistentChat On\nPexipRCAppCallback {app.url} conf/random.app")
-        site.secrets = {"conf/random.app": f"{app.secret}\n"}
+        site.secrets = {"conf/random.app": f"{SECRET}\n"}
         with opened(site, mpm):
             httpd, = site.all
             httpd.expect(KILLED, REPAIRED, ROCKETCHAT, r"AH00016|AH00045|AH00046|AH00047")
@@ -450,7 +450,7 @@ def test_direct_messages_are_not_repeated_after_a_power_cut(alone):
 def test_the_app_hears_of_the_end_of_a_call_that_led_to_a_meeting_of_the_webhook(mpm, audited):
     with App() as app:
         site = Shared("joined", extra=f"{ONE_PER_ROOM}\nPexipRCAppCallback {app.url} conf/joined.app")
-        site.secrets = {"conf/joined.app": f"{app.secret}\n"}
+        site.secrets = {"conf/joined.app": f"{SECRET}\n"}
         with opened(site, mpm):
             call, = Calls(site, 1).begin().wait_for_messages()
             mine = call.api.create(id="CallOfTheApp1", room=call.room.as_meant(), creator=site.boris.creator())

@@ -63,6 +63,8 @@ static void furnish(void)
         event = leg_event(PXR_EVENT_CONNECTED, i % 2 == 0 ? "10.0.0.1" : "10.0.0.2",
                           i < 4 ? "Weekly42" : "Daily007_breakout_1", uuid, i + 1, T0 + i);
         event = with_relative(event, "u0");
+        /* Some names are so long that they take a block. */
+        snprintf(event.name, sizeof(event.name), "%*u", i % 2 == 0 ? 100 : 5, i);
         tell(&event);
     }
     event = leg_event(PXR_EVENT_DISCONNECTED, "10.0.0.1", "Weekly42", "u2", 9, T0 + 9);

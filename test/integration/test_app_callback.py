@@ -1,72 +1,25 @@
 """PexipRCAppCallback: the companion app is told of the end of a meeting, for every call of it, until it has heard."""
 
-import json
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 from chat import AFTER_RETRY, SOON, blameless, sites  # noqa: F401
-from httpd import PATIENCE, free_ports
+from companion import PATH, SECRET, App
+from httpd import PATIENCE
 from pexip import one_leg
 from waiting import stays, wait_until
 
-SECRET = "stand-in-secret-of-the-companion-app"
-PATH = "/api/apps/public/11111111-2222-3333-4444-555555555555/ended"
 TROUBLE = r"companion app|PexipRCAppCallback|callback|Rocket\.Chat"
-
-
-class Receiver(BaseHTTPRequestHandler):
-    def do_POST(self):
-        app = self.server.app
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        with app.lock:
-            answer = app.answers.pop(0) if app.answers else app.otherwise
-            app.heard.append((time.monotonic(), self.path, self.headers, json.loads(body), answer))
-        if answer == "cut":
-            return
-        self.send_response(answer)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_):
-        pass
-
-
-class App:
-    """The companion app's endpoint: `answers` are given one by one, then `otherwise`."""
-
-    def __init__(self):
-        self.answers, self.otherwise, self.heard, self.lock = [], 200, [], threading.Lock()
-        self.port, = free_ports(1)
-        self.url = f"http://127.0.0.1:{self.port}{PATH}"
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Receiver)
-        self._server.daemon_threads, self._server.app = True, self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def of(self, call_id):
-        return [each for each in list(self.heard) if each[3].get("callId") == call_id]
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture(scope="module")
 def world(mpm):
     """(sites, the app of each)"""
-    apps = {name: App() for name in ("usual", "one")}
     extras = {"usual": "", "one": "PexipRCConcurrentCalls Off\n"}
-    with sites(mpm, {name: {"rest": False, "webhook": False, "extra": f"{extras[name]}PexipRCAppCallback {app.url} conf/{name}.app"}
-                     for name, app in apps.items()},
-               files={f"conf/{name}.app": f"{SECRET}\n" for name in apps}) as made:
-        yield made, apps
-    for app in apps.values():
-        app.close()
+    with App() as usual, App() as one:
+        apps = {"usual": usual, "one": one}
+        with sites(mpm, {name: {"rest": False, "webhook": False, "extra": f"{extras[name]}PexipRCAppCallback {app.url} conf/{name}.app"}
+                         for name, app in apps.items()},
+                   files={f"conf/{name}.app": f"{SECRET}\n" for name in apps}) as made:
+            yield made, apps
 
 
 @pytest.fixture
@@ -95,9 +48,9 @@ def test_it_is_told_once_when_the_meeting_has_ended(site, app):
     anna.leave()
     node.conference_ended(meeting["id"])
     site.becomes(meeting, "ended")
-    (_, path, headers, body, _), = wait_until(lambda: app.of(meeting["id"]), SOON, "the call")
-    assert path == PATH and body == {"callId": meeting["id"]}
-    assert headers["X-Pexip-RC-Secret"] == SECRET and headers["Content-Type"].split(";")[0] == "application/json"
+    heard, = wait_until(lambda: app.of(meeting["id"]), SOON, "the call")
+    assert heard.path == PATH and heard.body == {"callId": meeting["id"]}
+    assert heard.headers["X-Pexip-RC-Secret"] == SECRET and heard.headers["Content-Type"].split(";")[0] == "application/json"
     stays(lambda: len(app.of(meeting["id"])) == 1, 1.5, "the only call")
 
 
@@ -128,7 +81,7 @@ def test_it_is_told_after_a_restart_what_it_has_missed(site, app):
     site.httpd.stop()
     app.otherwise = 200
     site.httpd.start()
-    wait_until(lambda: [each for each in app.of(meeting["id"]) if each[4] == 200], AFTER_RETRY, "the call after the start")
+    wait_until(lambda: app.has_heard(meeting["id"]), AFTER_RETRY, "the call after the start")
 
 
 def test_every_call_of_a_shared_meeting_is_told_of(world):

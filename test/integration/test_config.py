@@ -99,10 +99,14 @@ GOOD = {
     "PexipRCWebhookTokenFile": ["conf/token"],
     "PexipRCConcurrentCalls": ["On", "off"],
     "PexipRCRoomAlias": ["Off"],
+    "PexipRCMediaLocation": ["Frankfurt", '"Frankfurt Edge" Paris "New York"', "x " * 16, "Frankfurt \"expr=%{pxr:remote_address} -ipmatch '10.0.0.0/8'\"",
+                             "Frankfurt expr=%{pxr:protocol}=='sip'", '"' + "x" * 250 + '"', '"a \\"b\\" c\\\\" Äpfel', '"C:\\\\x y" "expr=%{pxr:vendor} =~ /^\\\\w+$/"'],
     "PexipRCPolicyFallback": ["https://x.example.com", "https://x.example.com/a/b conf/secret", "http://127.0.0.1:3000/api/apps/public/x"],
     "PexipRCAppCallback": ["https://x.example.com/ended conf/token"],
     "PexipRCPersistentChat": ["Off"],
     "PexipRCDiscussionName": ['"Conference Call Chat History - %Y-%m-%d %H:%M"', "x", '"%t %Y"', '"100 %%"'],
+    # Without credentials it is worth a warning.
+    "PexipRCScheduledRoom": [f"{room}\nPexipRCRestCredentialsFile conf/secret" for room in ("GENERAL", "6Q2pVrs8HzBc4mTnX", "a-b_c.d", "x" * 64)],
 }
 
 GOOD_GLOBAL = {
@@ -145,8 +149,13 @@ BAD = [
     *[("PexipRCRoomAlias", value, "on") for value in ("maybe", "1")],
     *[("PexipRCPersistentChat", value, "on") for value in ("maybe", "1")],
     *[("PexipRCPolicyFallback", value, "https://") for value in ("x.example.com", "http://x.example.com", "https://x.example.com/?a=b conf/secret")],
+    *[("PexipRCMediaLocation", value, word) for value, word in (
+        ("expr=true", "name"), ("x" * 251, "250"), ("ä" * 126, "250"), ("x " * 16 + "x", "15"), ("x expr=true y", "quotation marks"),
+        ("x expr=", "condition"), ("x expr=%{pxr:nobody}=='a'", "remote_address"), ("x expr=%{pxr:}=='a'", "condition"), ("x expr=%{PXR:Location}=='a'", "only:"),
+        ("x expr=pxr(%{REQUEST_URI})=='a'", "only:"), ("x expr=pxr('location')==", "condition"), ("x expr=(", "condition"), ("x expr=%{nobody:x}=='a'", "condition"))],
     *[("PexipRCAppCallback", value, "") for value in ("https://x.example.com/ended", "x.example.com/ended conf/token")],
     *[("PexipRCDiscussionName", value, "") for value in ("%q", "%", "%t%t x", "%t", "x" * 201)],
+    *[("PexipRCScheduledRoom", value, "id of a room") for value in ("#general", "general room", "größe", "x" * 65, "a/b", "a?b")],
     *[("PexipRCRestCredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret")],
     *[("PexipRCWebhookTokenFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/twolines", "conf/long511", "conf/nul")],
     *[("PexipRCAPICredentialsFile", value, "") for value in ("conf/missing", "conf", "conf/empty", "conf/useronly", "conf/nosecret", "conf/nouser")],
@@ -154,7 +163,7 @@ BAD = [
 
 BAD_GLOBAL = [(name, value) for name in ("PexipRCMaxMeetings", "PexipRCMaxParticipants") for value in ("0", "-1", "many", "1.5", "10x", "99999999999999999999")]
 
-LATER = ["PexipRCScheduledRoom x", "PexipRCMediaLocation x", "PexipRCHistoryKeep 90d"]
+LATER = ["PexipRCHistoryKeep 90d"]
 
 
 def short(value):
@@ -177,7 +186,8 @@ def test_good_values_of_global_directives_are_accepted(tester, name, value):
     assert accepted(tester("", server=f"{name} {value}"))
 
 
-MANY_WORDS = {"PexipRCServiceOption", "PexipRCPins", "PexipRCNumericAlias", "PexipRCUnknownAlias", "PexipRCEndGrace", "PexipRCMeetingLifetime"}
+MANY_WORDS = {"PexipRCServiceOption", "PexipRCPins", "PexipRCNumericAlias", "PexipRCUnknownAlias", "PexipRCEndGrace", "PexipRCMeetingLifetime",
+              "PexipRCMediaLocation"}
 
 
 @pytest.mark.parametrize("name, value, legal", BAD, ids=short)
@@ -254,6 +264,11 @@ def test_a_chat_without_credentials_is_worth_a_warning(tester):
     assert good and "PexipRCPersistentChat" in output and "PexipRCRestCredentialsFile" in output
 
 
+def test_a_room_of_chats_without_credentials_is_worth_a_warning(tester):
+    good, output = tester(workspace() + "PexipRCScheduledRoom GENERAL")
+    assert good and "PexipRCScheduledRoom" in output and "PexipRCRestCredentialsFile" in output
+
+
 @pytest.mark.parametrize("file", ["missing", "empty", "twolines"])
 def test_the_secret_of_the_companion_app_is_one_line(tester, file):
     assert refused(tester(workspace() + f"PexipRCAppCallback https://x.example.com/ended conf/{file}"), "PexipRCAppCallback", f"conf/{file}")
@@ -293,6 +308,7 @@ OTHERS = {
     "PexipRCBrandingPath": ("a", "b"), "PexipRCMeetingPath": ("/a/{alias}?", "/b/{alias}?"), "PexipRCTheme": ("a", "b"),
     "PexipRCLayout": ("four_mains_zero_pips", "nine_mains_zero_pips"), "PexipRCLocked": ("On", "Off"), "PexipRCServiceOption": ("service_tag a", "service_tag b"),
     "PexipRCPins": ("none", "random 5"), "PexipRCNumericAlias": ("77 6", "88 6"), "PexipRCSIPDomain": ("a.example.com", "b.example.com"),
+    "PexipRCMediaLocation": ("a b expr=true", "a b expr=false"),
     "PexipRCUnknownAlias": ("reject ^a", "reject ^b"), "PexipRCEndGrace": ("10s 60s", "11s 60s"), "PexipRCMeetingLifetime": ("24h", "23h"),
 }
 

@@ -3,34 +3,18 @@
 import base64
 import json
 import re
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from examples import EXAMPLES, Framed, adapted, with_persistent_chat
 from meetings import Api
 from pexip import Node, one_leg
 from policy_server import SERVICE, PolicyServer
 from rocketchat import is_upstream
-from workspace import ADMIN, NODES, PASSWORD_FILE, SECRET_FILE
+from workspace import ADMIN, NODES
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "conf" / "examples"
 APP = "/api/apps/public/7fc612f5-b585-4e46-8c4e-6d2c13e2f451"
-
-
-def adapted(text, server, upstream):
-    """With the paths and addresses of a machine that is set up replaced by ones that exist here."""
-    for from_, to in (
-            ("<VirtualHost *:443>", f"<VirtualHost 127.0.0.1:{server.port}>"),
-            ("/etc/ssl/certs/chat.example.com.pem", "conf/tls.crt"),
-            ("/etc/ssl/private/chat.example.com.key", "conf/tls.key"),
-            ("${APACHE_LOG_DIR}/chat.example.com.log", "logs/example.log"),
-            ("/etc/apache2/pexip-rc.secret", SECRET_FILE),
-            ("/etc/apache2/pexip-rc.passwords", PASSWORD_FILE),
-            ("http://127.0.0.1:3000/", upstream + "/")):
-        assert from_ in text, from_
-        text = text.replace(from_, to)
-    return text
 
 
 @pytest.fixture
@@ -47,24 +31,11 @@ def example(make_httpd):
 
 # Persistent chat
 
-class Framed(PolicyServer):
-    """A Rocket.Chat that does not want to be framed."""
-
-    def __init__(self):
-        super().__init__()
-        self.say(200, "text/html", "<!DOCTYPE html><title>Rocket.Chat</title>",
-                 {"X-Frame-Options": "sameorigin", "Content-Security-Policy": "default-src 'self'; frame-src *"})
-
-
 @pytest.fixture
 def chatty(example):
     """rocketchat.conf with the lines of persistent-chat.conf in its virtual host."""
     with Framed() as upstream:
-        text, lines = ((EXAMPLES / name).read_text() for name in ("rocketchat.conf", "persistent-chat.conf"))
-        assert text.count("</VirtualHost>") == 1
-        text = text.replace("#PexipRCRestURL http://127.0.0.1:3000\n", f"PexipRCRestURL {upstream.url}\n")
-        text = text.replace("#PexipRCRestCredentialsFile /etc/apache2/pexip-rc.rest", f"PexipRCRestCredentialsFile {SECRET_FILE}")
-        server = example(text.replace("</VirtualHost>", lines + "</VirtualHost>"), upstream.url)
+        server = example(with_persistent_chat(upstream.url), upstream.url)
         # This Rocket.Chat is a page and nothing else.
         server.expect("Rocket.Chat")
         yield server

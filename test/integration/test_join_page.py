@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from chat import blameless, make_sites, sites  # noqa: F401
+from joining import create, kept, meeting, site  # noqa: F401
 from visitor import NAVIGATION, Visitor
 from workspace import BASE
 
@@ -17,22 +18,6 @@ def all_sites(mpm):
                      "away": {"extra": "PexipRCJoinURL https://calls.example.com/pexip"},
                      "mute": {"rest": False, "webhook": False}}) as made:
         yield made
-
-
-@pytest.fixture
-def site(all_sites):
-    return all_sites["usual"]
-
-
-@pytest.fixture
-def meeting(site):
-    return site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
-
-
-def kept(answer):
-    assert answer.headers.get_all("Referrer-Policy") == ["no-referrer"]
-    assert answer.headers.get_all("Cache-Control") == ["no-store"]
-    return answer
 
 
 def hand_in(site, meeting, user=None, *, body=None, headers=None, path="", query="", **options):
@@ -58,7 +43,7 @@ def test_a_session_that_is_handed_in_names_its_user(site, meeting, who, role):
 
 def test_without_credentials_of_the_module_visitors_are_recognised_too(all_sites):
     site = all_sites["mute"]
-    meeting = site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
+    meeting = create(site)
     assert hand_in(site, meeting, site.nina).json()["role"] == "host"
 
 
@@ -151,7 +136,7 @@ def test_only_the_workspaces_own_origin_has_a_page(site, meeting, host, is_page)
 
 def test_where_join_links_lead_to_another_origin_there_is_no_page(all_sites):
     site = all_sites["away"]
-    meeting = site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
+    meeting = create(site)
     for host in ("away.example.com", "calls.example.com"):
         assert opened(site, meeting, Host=host).status == 303
 
@@ -194,7 +179,7 @@ def troubled(make_sites):
 
 def test_a_page_that_cannot_find_out_is_told_to_try_again(troubled):
     site = troubled
-    meeting = site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
+    meeting = create(site)
     site.chat.fault("me", "hang")
     began = time.monotonic()
     answer = hand_in(site, meeting, site.nina)
@@ -216,7 +201,7 @@ def test_a_page_that_cannot_find_out_is_told_to_try_again(troubled):
 def test_too_many_requests_say_nothing_about_rocketchats_health(troubled):
     site = troubled
     site.httpd.expected.clear()
-    meeting = site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
+    meeting = create(site)
     for _ in range(5):
         site.chat.fault("me", "429")
     for _ in range(4):
@@ -228,7 +213,7 @@ def test_too_many_requests_say_nothing_about_rocketchats_health(troubled):
 
 def test_ways_in_are_told_to_programs_as_data(all_sites):
     site = all_sites["chatty"]
-    meeting = site.api.create(title="Ways", room=site.general.as_meant(), creator=site.nina.creator())
+    meeting = create(site, title="Ways")
     host = urlsplit(BASE).hostname
     wanted = {"title": "Ways", "alias": meeting["id"], "numeric_alias": meeting["numeric_alias"], "address": f"{meeting['numeric_alias']}@{host}",
               "guest_pin": meeting["pins"]["guest"]}
@@ -243,7 +228,7 @@ def test_ways_in_are_told_to_programs_as_data(all_sites):
 
 
 def test_markup_in_titles_is_shown_as_it_is(site):
-    meeting = site.api.create(title="<script>alert(1)</script>", room=site.general.as_meant(), creator=site.nina.creator())
+    meeting = create(site, title="<script>alert(1)</script>")
     page = site.visitor(site.nina, headers=NAVIGATION).open(urlsplit(meeting["join_url"]).path + "/info").text
     assert "<script>alert" not in page and "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 

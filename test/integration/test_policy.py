@@ -95,7 +95,7 @@ def test_other_methods_are_refused_with_allow(node, known, method):
 
 
 @pytest.mark.parametrize("what", [
-    "participant/properties", "participant/location", "participant/avatar/nina", "registrations", "registrations/nina",
+    "participant/location", "participant/avatar/nina", "participant/propertie", "participant/properties/more", "registrations", "registrations/nina",
     "service/configuration/more", "service", "service/", "", "SERVICE/CONFIGURATION", "service/configurations", "nothing"])
 def test_other_request_types_are_left_to_infinity(node, known, what):
     assert node.policy(known["id"], what=what).status == 404

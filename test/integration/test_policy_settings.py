@@ -4,10 +4,11 @@ import uuid
 
 import pytest
 from conftest import ADDRESSES, Servers, bury
-from httpd import free_ports
+from httpd import PATIENCE, free_ports
 from meetings import Api
 from pexip import Node, one_leg
 from test_policy import is_miss, is_reject, is_service
+from waiting import wait_until
 from workspace import workspace
 
 OPTIONS = {
@@ -229,6 +230,23 @@ def test_the_main_room_says_that_it_may_have_breakouts(live):
 def test_a_breakout_of_a_meeting_that_is_not_live_is_not_ours(sites):
     meeting = sites["breakouts"].api.create()
     assert is_miss(breakout(sites["breakouts"], meeting["id"], str(uuid.uuid4())))
+
+
+@pytest.mark.parametrize("live", ["breakouts"], indirect=True)
+def test_a_breakout_is_described_until_the_meeting_has_ended(live):
+    """By the name of its service alone, for who is called from it too; and no PIN is asked for twice."""
+    site, meeting_id = live
+    number = str(uuid.uuid4())
+    before = breakout(site, meeting_id, number)
+    assert not {"pin", "guest_pin", "allow_guests", "locked"} & before.json()["result"].keys()
+    site.api.delete(meeting_id)
+    assert is_reject(site.node.policy(meeting_id))
+    assert breakout(site, meeting_id, number).body == before.body
+    assert site.node.dial_out(f"{meeting_id}_breakout_{number}").body == before.body
+    site.node.conference_ended(meeting_id)
+    wait_until(lambda: site.api.read(meeting_id)["state"] == "ended", 20 * PATIENCE, "the end")
+    assert is_reject(breakout(site, meeting_id, number))
+    assert is_reject(site.node.dial_out(f"{meeting_id}_breakout_{number}"))
 
 
 @pytest.mark.parametrize("live", ["plain"], indirect=True)

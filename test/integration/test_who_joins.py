@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from chat import blameless, make_sites, sites  # noqa: F401
 from httpd import PATIENCE
+from joining import create, kept, meeting, site  # noqa: F401
 from pexip import one_leg
 from visitor import NAVIGATION, Visitor
 from waiting import wait_until
@@ -28,23 +29,6 @@ def all_sites(mpm):
                      # Six digits may stand in a log by chance.
                      "long": {"extra": "PexipRCPins random 20"}}) as made:
         yield made
-
-
-@pytest.fixture
-def site(all_sites):
-    return all_sites["usual"]
-
-
-@pytest.fixture
-def meeting(site):
-    return site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
-
-
-def kept(answer):
-    """What every answer of the handler has; a link that names somebody is nobody else's business."""
-    assert answer.headers.get_all("Referrer-Policy") == ["no-referrer"]
-    assert answer.headers.get_all("Cache-Control") == ["no-store"]
-    return answer
 
 
 def me_calls(site, user=None):
@@ -168,7 +152,7 @@ def test_what_is_remembered_is_the_pair(site, meeting):
 
 
 def test_after_the_end_nobody_is_asked(site):
-    mine = site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
+    mine = create(site)
     site.api.delete(mine["id"])
     before = len(me_calls(site))
     landed = kept(site.visitor(site.nina, navigates=True).open(mine["join_url"]))
@@ -252,7 +236,7 @@ def test_a_browser_without_proof_gets_a_page(site, meeting):
 
 @pytest.mark.parametrize("title", ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "</title><b>"])
 def test_the_page_shows_titles_as_they_are(site, title):
-    mine = site.api.create(title=title, room=site.general.as_meant(), creator=site.nina.creator())
+    mine = create(site, title=title)
     page = Page(site.visitor(navigates=True).open(mine["join_url"], "name=%3Cb%3E"))
     assert title not in page.landed.text and not page.handlers and "<b>" not in page.landed.text
 
@@ -298,13 +282,9 @@ def troubled(make_sites):
     return made
 
 
-def created(site):
-    return site.api.create(room=site.general.as_meant(), creator=site.nina.creator())
-
-
 @pytest.mark.parametrize("how", ["down", "hang", "500", "502", "garbage", "huge", "failure", "reset"])
 def test_whose_rocketchat_does_not_answer_may_retry_or_go_on(troubled, how):
-    meetings = {name: created(site) for name, site in troubled.items()}
+    meetings = {name: create(site) for name, site in troubled.items()}
     for name, site in troubled.items():
         if how == "down":
             site.chat.down()
@@ -330,7 +310,7 @@ def test_whose_rocketchat_does_not_answer_may_retry_or_go_on(troubled, how):
 
 def test_while_its_host_is_in_nobody_needs_to_wait_for_rocketchat(troubled):
     site = troubled["locked"]
-    meeting = created(site)
+    meeting = create(site)
     node = site.node()
     node.conference_started(meeting["id"])
     one_leg(node, meeting["id"], "Host", role="chair")
@@ -340,7 +320,7 @@ def test_while_its_host_is_in_nobody_needs_to_wait_for_rocketchat(troubled):
 
 def test_many_who_wait_for_rocketchat_do_not_stop_the_others(troubled):
     site = troubled["locked"]
-    meeting = created(site)
+    meeting = create(site)
     site.chat.fault("me", "hang")
     node = site.node()
     with ThreadPoolExecutor(30) as pool:
@@ -378,7 +358,7 @@ def test_who_is_recognised_is_told_other_ways_in_and_only_the_creator_the_host_p
 
 def test_where_there_are_no_pins_everybody_is_let_in_by_name(all_sites):
     site = all_sites["pinless"]
-    meeting = created(site)
+    meeting = create(site)
     landed = site.visitor(site.nina).open(meeting["join_url"])
     assert landed.location == f"{BASE}/webapp/conference?conference={meeting['id']}&name=Nina%20Example"
     assert info(site, meeting, site.nina).status == 200

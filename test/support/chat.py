@@ -162,9 +162,10 @@ class Site:
 
 
 @contextmanager
-def sites(mpm, specs, server="", files=(), **options):
-    """One httpd with a virtual host and a stand-in workspace for each spec: {name: arguments of Site}. files: secrets below its root."""
-    made = {name: Site(name, port, **spec) for (name, spec), port in zip(specs.items(), free_ports(len(specs)))}
+def sites(mpm, specs, server="", files=(), kind=Site, **options):
+    """One httpd with a virtual host and a stand-in workspace for each spec: {name: arguments of Site}. files: secrets below its root.
+    kind: another class of sites."""
+    made = {name: kind(name, port, **spec) for (name, spec), port in zip(specs.items(), free_ports(len(specs)))}
     servers = Servers(mpm)
     try:
         for site in made.values():

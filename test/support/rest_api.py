@@ -240,8 +240,10 @@ class RestApi:
         room = self.rooms.get(asked["roomId"])
         if not room or not self.may_read(user, room):
             raise Refused(400, "Not allowed", "error-not-allowed")
-        found = [each.as_json() for each in self.discussions(room)]
-        return {"discussions": found, "count": len(found), "offset": 0, "total": len(found)}
+        found = [each.as_json() for each in reversed(self.discussions(room))]
+        offset, count = int(asked.get("offset", 0)), min(int(asked.get("count", 50)), 100)
+        page = found[offset:offset + count]
+        return {"discussions": page, "count": len(page), "offset": offset, "total": len(found)}
 
     def _rooms_createDiscussion(self, user, asked):
         if not self.discussions_enabled:

@@ -21,6 +21,7 @@ typedef struct {
     pxr_share_t shares[STAGE_SHARES];
     size_t leg_count;
     pxr_leg_t legs[STAGE_LEGS];
+    char names[STAGE_LEGS][PXR_NAME_CHARS + 1];
     size_t homes[STAGE_LEGS]; /* share that the leg was last counted in */
     size_t publisher_count;
     char nodes[4][PXR_NODE_MAX + 1];
@@ -104,6 +105,7 @@ static inline unsigned stage_apply(stage_t *stage, const pxr_event_t *event,
     strcpy(scene.leg.uuid, event->uuid);
     if (about_leg && leg < stage->leg_count) {
         scene.leg = stage->legs[leg];
+        strcpy(scene.leg_name, stage->names[leg]);
         scene.has_former = stage->homes[leg] != share && scene.leg.attached;
         scene.former = stage->shares[stage->homes[leg]];
     }
@@ -121,6 +123,7 @@ static inline unsigned stage_apply(stage_t *stage, const pxr_event_t *event,
     }
     if (changed & PXR_CHANGED_LEG) {
         stage->legs[leg] = scene.leg;
+        strcpy(stage->names[leg], scene.leg_name);
         stage->leg_count += leg == stage->leg_count;
         stage->homes[leg] =
             scene.leg.attached && event->kind != PXR_EVENT_QUALITY ? share : stage->homes[leg];

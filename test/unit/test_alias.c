@@ -213,6 +213,35 @@ static void meeting_ids_are_8_to_64_letters_and_digits(void **state)
     }
 }
 
+static void ids_of_a_list_are_found_and_rubbish_is_left_out(void **state)
+{
+    static const char *const lists[] = {
+        "abcdefg1 abcdefg2",
+        "  abcdefg1   abcdefg2  ",
+        "short abcdefg1 abc/defg abcdefg2 x",
+        "abcdefg1 "
+        "abcdefgh01234567890123456789012345678901234567890123456789012345678 abcdefg2",
+    };
+    static const char *const empty[] = {"", " ", "short", "abc/defgh  \xff"};
+    char id[PXR_MEETING_ID_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        const char *at = lists[i];
+        assert_true(pxr_meeting_id_next(&at, id));
+        assert_string_equal(id, "abcdefg1");
+        assert_true(pxr_meeting_id_next(&at, id));
+        assert_string_equal(id, "abcdefg2");
+        assert_false(pxr_meeting_id_next(&at, id));
+        assert_false(pxr_meeting_id_next(&at, id));
+        assert_ptr_equal(at, lists[i] + strlen(lists[i]));
+    }
+    for (size_t i = 0; i < COUNT(empty); i++) {
+        const char *at = empty[i];
+        assert_false(pxr_meeting_id_next(&at, id));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +253,7 @@ int main(void)
         cmocka_unit_test(random_bytes_never_break_it),
         cmocka_unit_test(numbers_are_answered_at_their_domains_only),
         cmocka_unit_test(meeting_ids_are_8_to_64_letters_and_digits),
+        cmocka_unit_test(ids_of_a_list_are_found_and_rubbish_is_left_out),
     };
 
     return RUN(tests);

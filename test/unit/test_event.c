@@ -137,6 +137,19 @@ static pxr_time_t begin_publisher(void)
     return publisher.run;
 }
 
+static void the_version_of_the_last_event_that_said_one_is_kept(void **state)
+{
+    pxr_event_t event = event_of(PXR_EVENT_UPDATED, "10.0.0.1", 6, 6);
+
+    (void)state;
+    begin_publisher();
+    assert_int_equal(publisher.version, 0);
+    event.version = 1;
+    pxr_publisher_hear(&publisher, &event, AT(1006));
+    hear(PXR_EVENT_UPDATED, 7, 7);
+    assert_int_equal(publisher.version, 1);
+}
+
 static void a_publisher_is_followed_from_its_first_event(void **state)
 {
     pxr_order_t order;
@@ -323,6 +336,7 @@ int main(void)
         cmocka_unit_test(order_between_sources_is_by_time),
         cmocka_unit_test(order_without_numbers_is_by_time),
         cmocka_unit_test(a_publisher_is_followed_from_its_first_event),
+        cmocka_unit_test(the_version_of_the_last_event_that_said_one_is_kept),
         cmocka_unit_test(numbers_without_gaps_leave_nothing_to_report),
         cmocka_unit_test(repeated_events_are_counted_and_begin_no_run),
         cmocka_unit_test(passed_over_numbers_are_missing_until_they_come),

@@ -1,5 +1,6 @@
 #include "helpers.h"
 
+#include "pxr_hash.h"
 #include "pxr_json.h"
 
 #define MOST 64
@@ -56,6 +57,7 @@ static void a_leg_event_is_read_completely(void **state)
     assert_int_equal(events[0].kind, PXR_EVENT_CONNECTED);
     assert_string_equal(events[0].node, "10.0.0.1");
     assert_int_equal(events[0].seq, 7);
+    assert_int_equal(events[0].version, 2);
     assert_true(events[0].time == INT64_C(1764590999250000));
     assert_string_equal(events[0].conference, "m1");
     assert_string_equal(events[0].uuid, "u1");
@@ -71,6 +73,39 @@ static void a_leg_event_is_read_completely(void **state)
     assert_int_equal(events[0].has_media, PXR_YES);
     assert_int_equal(events[0].is_streaming, PXR_NO);
     assert_true(events[0].connect_time == INT64_C(1764590998000000));
+}
+
+/* By what somebody came in, and where he is, also where names are too long to be ours. */
+static void the_way_in_is_read(void **state)
+{
+    char body[1200];
+
+    (void)state;
+    read_body(LEG(",\"destination_alias\":\"sip:7071@x\",\"service_type\":\"gateway\","
+                  "\"call_direction\":\"in\""));
+    assert_string_equal(events[0].dialled, "sip:7071@x");
+    assert_true(events[0].gateway);
+    assert_true(events[0].conference_hash == pxr_hash_text("m1"));
+    read_body(LEG(",\"destination_alias\":\"7071\",\"service_type\":\"conference\""));
+    assert_string_equal(events[0].dialled, "7071");
+    assert_false(events[0].gateway);
+    read_body(LEG(",\"destination_alias\":\"7071\",\"call_direction\":\"out\""));
+    assert_string_equal(events[0].dialled, "");
+    read_body(LEG(",\"destination_alias\":[7071],\"call_direction\":5"));
+    assert_string_equal(events[0].dialled, "");
+    snprintf(body, sizeof(body), LEG(",\"destination_alias\":\"%0300d\""), 7);
+    read_body(body);
+    assert_string_equal(events[0].dialled, "");
+    snprintf(body, sizeof(body), "{\"event\":\"conference_ended\",\"data\":{\"name\":\"%0240d\"}}",
+             7);
+    read_body(body);
+    assert_string_equal(events[0].conference, "");
+    snprintf(body, sizeof(body), "%0240d", 7);
+    assert_true(events[0].conference_hash == pxr_hash_text(body));
+    read_body("{\"event\":\"conference_ended\",\"data\":{\"name\":\"m1_breakout_2\"}}");
+    assert_true(events[0].conference_hash == 0);
+    read_body("{\"event\":\"conference_ended\",\"data\":{\"name\":7}}");
+    assert_true(events[0].conference_hash == 0);
 }
 
 static void what_is_unsaid_or_nonsense_is_empty(void **state)
@@ -443,6 +478,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leg_event_is_read_completely),
+        cmocka_unit_test(the_way_in_is_read),
         cmocka_unit_test(what_is_unsaid_or_nonsense_is_empty),
         cmocka_unit_test(members_that_are_never_closed_cost_no_later_one),
         cmocka_unit_test(an_envelope_may_lack_everything_but_its_name),

@@ -365,6 +365,55 @@ static void breakout_answer_describes_the_room(void **state)
     assert_int_equal(pxr_answer_render_breakout(ID, "t", "6d1c", &small), PXR_TOO_LONG);
 }
 
+static void a_location_has_a_list_of_those_that_take_over(void **state)
+{
+    static const char *const names[] = {"Frank\"furt", "\xc3\x84land 1", "\\x"};
+    static const struct {
+        size_t count;
+        const char *answer;
+    } cases[] = {
+        {1, "{\"status\":\"success\",\"result\":{\"location\":\"Frank\\\"furt\"}}"},
+        {2, "{\"status\":\"success\",\"result\":{\"location\":\"Frank\\\"furt\","
+            "\"overflow_locations\":[\"\xc3\x84land 1\"]}}"},
+        {3, "{\"status\":\"success\",\"result\":{\"location\":\"Frank\\\"furt\","
+            "\"overflow_locations\":[\"\xc3\x84land 1\",\"\\\\x\"]}}"},
+    };
+    BUFFER(small, 60);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        BUFFER(out, 256);
+        assert_int_equal(pxr_answer_render_location(names, cases[i].count, &out), PXR_OK);
+        assert_string_equal(out.data, cases[i].answer);
+    }
+    assert_int_equal(pxr_answer_render_location(names, 3, &small), PXR_TOO_LONG);
+}
+
+static void the_longest_location_fits(void **state)
+{
+    const char *names[1 + PXR_OVERFLOWS_MAX];
+    char name[PXR_PEXIP_TEXT_MAX + 1];
+    BUFFER(out, PXR_ANSWER_MAX);
+
+    (void)state;
+    memset(name, '"', PXR_PEXIP_TEXT_MAX);
+    name[PXR_PEXIP_TEXT_MAX] = '\0';
+    for (size_t i = 0; i < COUNT(names); i++) {
+        names[i] = name;
+    }
+    assert_int_equal(pxr_answer_render_location(names, COUNT(names), &out), PXR_OK);
+}
+
+static void who_comes_too_late_is_told_so_and_nothing_else(void **state)
+{
+    (void)state;
+    assert_string_equal(pxr_answer_as_is,
+                        "{\"status\":\"success\",\"action\":\"continue\",\"result\":{}}");
+    assert_string_equal(pxr_answer_over,
+                        "{\"status\":\"success\",\"action\":\"reject\","
+                        "\"result\":{\"reject_reason\":\"This meeting has ended.\"}}");
+}
+
 static void refusal_has_no_result(void **state)
 {
     BUFFER(out, 256);
@@ -392,6 +441,9 @@ int main(void)
         cmocka_unit_test(pin_pairs_are_checked_and_never_shown),
         cmocka_unit_test(only_the_ten_safe_layouts_are_known),
         cmocka_unit_test(breakout_answer_describes_the_room),
+        cmocka_unit_test(a_location_has_a_list_of_those_that_take_over),
+        cmocka_unit_test(the_longest_location_fits),
+        cmocka_unit_test(who_comes_too_late_is_told_so_and_nothing_else),
         cmocka_unit_test(refusal_has_no_result),
     };
 

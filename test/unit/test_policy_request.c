@@ -103,6 +103,40 @@ static void a_breakout_is_meant_by_its_uuid_and_the_main_name(void **state)
     assert_string_equal(request.breakout, UUID);
 }
 
+static void a_participant_is_meant_by_the_service_he_is_in(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *alias;
+    } cases[] = {
+        {"local_alias=dialled1&service_name=" ID, ID},
+        {"local_alias=dialled1&unique_service_name=" ID, ID},
+        {"local_alias=dialled1&service_name=&unique_service_name=" ID, ID},
+        {"local_alias=dialled1&service_name=%zz&unique_service_name=" ID, ID},
+        {"service_name=" ID "&unique_service_name=" ID "_x1", ID},
+        {"service_name=" ID "_breakout_" UUID, ID},
+        {"breakout_uuid=" UUID "&local_alias=dialled1&service_name=" ID "_breakout_" UUID, ID},
+        {"call_direction=dial_out&local_alias=caller&service_name=" ID, ID},
+        {"local_alias=dialled1", "dialled1"},
+        {"local_alias=dialled1&service_name=&unique_service_name=", "dialled1"},
+        {"local_alias=dialled1&service_name=_breakout_" UUID, "dialled1"},
+        {"local_alias=" ID "&previous_service_name=" ID "&service_name=Another+room",
+         "Another room"},
+        {"service_name=" ID "_breakout_a%22b", ""},
+        {"participant_uuid=" UUID, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        memset(&request, 'x', sizeof(request));
+        pxr_participant_request_read(cases[i].query, strlen(cases[i].query), &request);
+        CHECK(strcmp(request.alias, cases[i].alias) == 0, "%s: %s", cases[i].query, request.alias);
+        CHECK(strlen(request.alias) == request.alias_len, "%s", cases[i].query);
+    }
+    pxr_participant_request_read("call_direction=dial_in&trigger=web", 34, &request);
+    assert_true(request.joins);
+}
+
 static void what_cannot_be_understood_is_nobodys(void **state)
 {
     static const char *const cases[] = {
@@ -169,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_dial_out_is_meant_by_its_service),
         cmocka_unit_test(a_dial_in_is_not_meant_by_its_service),
         cmocka_unit_test(a_breakout_is_meant_by_its_uuid_and_the_main_name),
+        cmocka_unit_test(a_participant_is_meant_by_the_service_he_is_in),
         cmocka_unit_test(what_cannot_be_understood_is_nobodys),
         cmocka_unit_test(a_breakout_uuid_too_long_is_nobodys_wherever_it_stands),
         cmocka_unit_test(long_aliases_are_nobodys_and_short_enough_ones_are_kept),

@@ -166,7 +166,7 @@ static void updates_merge_what_they_say(void **state)
     event = event_of(PXR_EVENT_UPDATED, A, 2, 2);
     strcpy(event.uuid, "u1");
     play(event);
-    assert_string_equal(stage.legs[0].name, "Nina");
+    assert_string_equal(stage.names[0], "Nina");
     assert_string_equal(stage.legs[0].protocol, "WebRTC");
     assert_int_equal(stage.legs[0].role, PXR_ROLE_HOST);
     assert_int_equal(stage.legs[0].has_media, PXR_YES);
@@ -177,7 +177,7 @@ static void updates_merge_what_they_say(void **state)
     event.role = PXR_ROLE_GUEST;
     strcpy(event.name, "Nina B");
     play(event);
-    assert_string_equal(stage.legs[0].name, "Nina B");
+    assert_string_equal(stage.names[0], "Nina B");
     assert_int_equal(stage.legs[0].role, PXR_ROLE_GUEST);
 }
 

@@ -318,6 +318,35 @@ static void secrets_beyond_the_width_are_never_equal(void **state)
     assert_false(pxr_secret_equal(a, sizeof(a), a, PXR_SECRET_MAX));
 }
 
+static void plain_text_is_short_and_without_controls(void **state)
+{
+    static const struct {
+        const char *text;
+        bool plain;
+    } cases[] = {
+        {"a", true},
+        {"abcd", true},
+        {"abcde", false},
+        {"", false},
+        {" \"\\", true},
+        {"\xc3\xa4\xc3\xa4", true},
+        {"\xc3\xa4\xc3\xa4.", false},
+        {"\xc3", false},
+        {"\xff", false},
+        {"a\tb", false},
+        {"a\n", false},
+        {"\x1f", false},
+        {"\x7f", false},
+        {"\xed\xa0\x80", false},
+        {"\xc2\x80", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CHECK(pxr_text_plain(cases[i].text, 4) == cases[i].plain, "%zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +369,7 @@ int main(void)
         cmocka_unit_test(secrets_are_equal_only_when_they_are),
         cmocka_unit_test(secrets_that_differ_in_a_final_nul_are_not_equal),
         cmocka_unit_test(secrets_beyond_the_width_are_never_equal),
+        cmocka_unit_test(plain_text_is_short_and_without_controls),
     };
 
     return RUN(tests);

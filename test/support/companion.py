@@ -1,21 +1,38 @@
-"""The companion app's endpoint, which is told of the ends of calls: it answers, fails and forgets as it is told to."""
+"""The companion app's endpoint, which is told of the ends of calls: it answers, fails and forgets as it is told to.
+
+    with App() as app:
+        app.answers = [500, "cut"]
+        ...
+        app.of(call_id)
+"""
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
 
 from httpd import free_ports
 
 PATH = "/api/apps/public/11111111-2222-3333-4444-555555555555/ended"
+SECRET = "stand-in-secret-of-the-companion-app"
+
+
+class Heard(NamedTuple):
+    at: float
+    path: str
+    headers: dict
+    body: dict
+    answer: object
 
 
 class Receiver(BaseHTTPRequestHandler):
     def do_POST(self):
         app = self.server.app
-        call = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))["callId"]
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         with app.lock:
-            answer = app.answers.pop(0) if app.answers else 200
-            app.heard.append((call, answer))
+            answer = app.answers.pop(0) if app.answers else app.otherwise
+            app.heard.append(Heard(time.monotonic(), self.path, self.headers, body, answer))
         if answer != "cut":
             self.send_response(answer)
             self.send_header("Content-Type", "application/json")
@@ -28,11 +45,10 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 class App:
-    """answers: status codes or "cut", given one by one; 200 afterwards."""
-    secret = "stand-in-secret-of-the-companion-app"
+    """answers: status codes or "cut", given one by one; `otherwise` afterwards."""
 
     def __init__(self):
-        self.answers, self.heard, self.lock = [], [], threading.Lock()
+        self.answers, self.otherwise, self.heard, self.lock = [], 200, [], threading.Lock()
         self.port, = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}{PATH}"
 
@@ -48,5 +64,8 @@ class App:
         self._server.server_close()
         self._thread.join()
 
+    def of(self, call):
+        return [each for each in list(self.heard) if each.body.get("callId") == call]
+
     def has_heard(self, call):
-        return (call, 200) in list(self.heard)
+        return any(each.answer == 200 for each in self.of(call))
