@@ -324,6 +324,7 @@ static int fill(void *data)
     }
     hang_up(k);
     tell(k, false);
+    free(k);
     return status == PXR_DB_OK ? PXR_OK : PXR_MISSING;
 }
 

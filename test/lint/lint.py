@@ -185,7 +185,8 @@ def check_formatting():
     version = subprocess.run(["sh", "-c", "clang-format --version"], capture_output=True, text=True)
     if " 14." not in version.stdout:
         return
-    for path in [*sources(), *sorted((TOP / "test" / "unit").glob("*.[ch]"))]:
+    tests = [path for folder in ("unit", "fuzz") for path in sorted((TOP / "test" / folder).glob("*.[ch]"))]
+    for path in [*sources(), *tests]:
         done = subprocess.run(["clang-format", "--dry-run", "-Werror", str(path)], capture_output=True)
         if done.returncode != 0:
             yield f"{path.relative_to(TOP)} differs from what make format writes"
