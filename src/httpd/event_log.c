@@ -130,8 +130,8 @@ int pxr_event_log_open(server_rec *s, apr_pool_t *pconf)
     rv = target[0] == '|' ? open_program(pconf, target) : open_file(pconf, target);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     PXR_D_EVENT_LOG ": '%s' cannot be %s, events are not logged", target,
-                     target[0] == '|' ? "started" : "opened");
+                     "PXR1019: " PXR_D_EVENT_LOG ": '%s' cannot be %s, events are not logged",
+                     target, target[0] == '|' ? "started" : "opened");
         return 0;
     }
     apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
@@ -254,7 +254,7 @@ static void lose(request_rec *r, const pxr_call_t *call, pxr_time_t now, int err
     pxr_store_count(call->store, call->workspace->number, PXR_COUNT_EVENT_LOG_LOST, 1);
     if (event_log.fd >= 0 && pxr_store_may_tell(call->store, PXR_TOPIC_EVENT_LOG, now)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, APR_FROM_OS_ERROR(error), r,
-                      PXR_D_EVENT_LOG ": lines are lost, because %s",
+                      "PXR1020: " PXR_D_EVENT_LOG ": lines are lost, because %s",
                       error == EAGAIN  ? "its program does not read them"
                       : error == EPIPE ? "its program is gone"
                                        : "they cannot be written");

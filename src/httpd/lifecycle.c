@@ -97,7 +97,7 @@ static int make_state_dir(server_rec *s, const char *path)
     }
     if (why != NULL) {
         ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(errno), s,
-                     PXR_D_STATE_DIR ": '%s' %s", path, why);
+                     "PXR1014: " PXR_D_STATE_DIR ": '%s' %s", path, why);
     }
     return why == NULL;
 }
@@ -109,15 +109,17 @@ static void compare_settings(server_rec *s, apr_pool_t *p, const retained_t *ret
 
     if (strcmp(pxr_state_dir(), retained->state_dir) != 0) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     PXR_D_STATE_DIR " stays at '%s' until httpd is stopped and started: this "
-                                     "change needs a full restart",
+                     "PXR1015: " PXR_D_STATE_DIR
+                     " stays at '%s' until httpd is stopped and started: this "
+                     "change needs a full restart",
                      retained->state_dir);
     } else if (strcmp(wanted.driver, retained->driver) != 0 ||
                strcmp(wanted.params, retained->params) != 0) {
         /* What the parameters are may be a secret. */
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     PXR_D_DATABASE " stays what it was (%s) until httpd is stopped and started: "
-                                    "this change needs a full restart",
+                     "PXR1016: " PXR_D_DATABASE
+                     " stays what it was (%s) until httpd is stopped and started: "
+                     "this change needs a full restart",
                      retained->driver);
     }
 }
@@ -129,9 +131,10 @@ static void set_keep(server_rec *s, bool reload)
     if (strcmp(database.driver, PXR_DB_NONE) == 0) {
         pxr_store_keep(&store, PXR_KEEP_NOTHING);
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     PXR_D_DATABASE " none: meetings outlive restarts of httpd, but not of the "
-                                    "machine; there is no history, and nothing is posted to "
-                                    "Rocket.Chat");
+                     "PXR1017: " PXR_D_DATABASE
+                     " none: meetings outlive restarts of httpd, but not of the "
+                     "machine; there is no history, and nothing is posted to "
+                     "Rocket.Chat");
         return;
     }
     pxr_store_keep(&store,
@@ -178,7 +181,7 @@ static int enter_workspaces(server_rec *s, apr_pool_t *ptemp)
         status = pxr_store_workspace_number(&store, origins.origins[i], &all[i]->number);
     }
     if (status != PXR_OK) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "the workspaces cannot be entered: %s",
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PXR1018: the workspaces cannot be entered: %s",
                      status == PXR_FULL   ? "too many others still have meetings"
                      : status == PXR_BUSY ? "the working set is locked"
                                           : "the working set is damaged");

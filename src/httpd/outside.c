@@ -77,8 +77,8 @@ void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what
 
     pxr_store_target_tell(call->store, name, is_about_request(result) ? NULL : why);
     if (why != NULL && pxr_store_target_may_tell(call->store, name)) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s: %s: %s", kinds[what].directive, url,
-                      kinds[what].sentence, why);
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "PXR1037: %s: %s: %s: %s",
+                      kinds[what].directive, url, kinds[what].sentence, why);
     }
 }
 

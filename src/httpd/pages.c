@@ -62,7 +62,7 @@ const char *pxr_page_nonce(request_rec *r)
     char nonce[27];
 
     if (!pxr_random_key(nonce, sizeof(nonce) - 1)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "PXR1026: the system's random source fails");
         return NULL;
     }
     return apr_pstrdup(r->pool, nonce);

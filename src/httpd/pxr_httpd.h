@@ -17,6 +17,7 @@
 #include "pxr_json.h"
 #include "pxr_keep.h"
 #include "pxr_link.h"
+#include "pxr_metrics.h"
 #include "pxr_outside.h"
 #include "pxr_policy.h"
 #include "pxr_rest.h"
@@ -305,6 +306,9 @@ int pxr_expr_lookup(ap_expr_lookup_parms *parms);
 /* provider.c */
 void pxr_register_provider(apr_pool_t *p);
 
+/* status_hook.c: numbers for mod_status, where that is loaded. */
+void pxr_register_status_hook(void);
+
 /* What a request handler works with. */
 typedef struct {
     const pxr_workspace_t *workspace;
@@ -316,6 +320,14 @@ typedef struct {
  * here (claim.c). */
 pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_t len,
                       pxr_found_t *found, char *answer, size_t answer_size);
+
+/* The word of a log format that tells what came of a request: %{pxr-result}n. */
+#define PXR_NOTE_RESULT "pxr-result"
+/* And the id of the meeting of ours that it was about. */
+#define PXR_NOTE_MEETING "pxr-meeting"
+
+/* Counts what came of a request, and notes the counter's name as its result (claim.c). */
+void pxr_count_result(request_rec *r, const pxr_call_t *call, pxr_counter_t counter);
 
 /* creation.c: a meeting that somebody wants. */
 typedef struct {
@@ -351,6 +363,7 @@ int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *re
  * any; PXR_EXISTS where one has just been tried. */
 pxr_status_t pxr_deliveries_apply(const pxr_call_t *call, pxr_ref_t ref,
                                   pxr_delivery_action_t action, bool *applied);
+int pxr_handle_metrics(request_rec *r, const pxr_call_t *call);
 int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);

@@ -23,7 +23,8 @@ int pxr_reply_json(request_rec *r, int status, char *text)
     int result;
 
     if (text == NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "an answer could not be built: no memory");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "PXR1025: an answer could not be built: no memory");
         return HTTP_SERVICE_UNAVAILABLE;
     }
     result = pxr_reply(r, status, "application/json", text, strlen(text));
