@@ -23,19 +23,20 @@ from meetings import Api
 from pexip import Node, one_leg
 from policy_server import SERVICE, PolicyServer
 from waiting import wait_until
-from workspace import ADMIN, NODES, PREFIX, workspace
+from workspace import ADMIN, NODES, PASSWORD_FILE, PREFIX, guarded, workspace
 
 pytestmark = pytest.mark.any_mpm
 
 EVIL = "https://evil.example"
 GO = f"<Location {PREFIX}/go>\nSetHandler pexip-rc-go\nRequire all granted\n</Location>\n"
+METRICS = guarded(f"{PREFIX}/metrics", "pexip-rc-metrics", f"AuthBasicProvider file\n    AuthUserFile {PASSWORD_FILE}", "valid-user")
 SLOW = "RequestReadTimeout header=60 body=1\n"
 
 
 @pytest.fixture(scope="module")
 def all_sites(mpm):
     with PolicyServer() as other, sites(mpm, {
-            "usual": {"extra": f"PexipRCPersistentChat On\nPexipRCPolicyFallback {other.url}\n{PLACE}{GO}"}},
+            "usual": {"extra": f"PexipRCPersistentChat On\nPexipRCPolicyFallback {other.url}\n{PLACE}{GO}{METRICS}"}},
             server=SLOW, modules=("reqtimeout",)) as made:
         other.serve()
         made["usual"].other = other
@@ -98,7 +99,7 @@ def test_programs_and_pages_of_ours_are_not_other_sites(site, headers):
 @pytest.mark.parametrize("method, path, account", [
     ("GET", "/policy/v1/service/configuration?local_alias=x", NODES), ("GET", "/events", NODES), ("GET", "/api/v1/meetings", ADMIN), ("GET", "/api/v1/history", ADMIN),
     ("GET", "/api/v1/scheduling/template?kind=personal&link=go", ADMIN), ("GET", "/status", ADMIN), ("GET", "/status?json", ADMIN), ("GET", "/status/setup", ADMIN),
-    ("GET", "/join/nothing", None), ("GET", "/chat?alias=x", None), ("POST", "/webhook", None), ("POST", "/chat", None)])
+    ("GET", "/metrics", ADMIN), ("GET", "/join/nothing", None), ("GET", "/chat?alias=x", None), ("POST", "/webhook", None), ("POST", "/chat", None)])
 def test_no_answer_is_taken_for_something_else_or_kept(site, method, path, account):
     answer = site.request(method, PREFIX + path, auth=account, body="{}" if method == "POST" else None)
     assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"] and answer.headers.get_all("Cache-Control") == ["no-store"]
@@ -151,7 +152,7 @@ PLACES = ["/chat?alias={}", "/chat/{}", "/go/{}", "/go/1?{}", "/join/{}", "/join
           "/status/{}", "/status/setup?{}", "/api/v1/meetings?state={}", "/api/v1/meetings?room={}&after={}", "/api/v1/meetings/{}", "/api/v1/meetings/{}/links",
           "/api/v1/history?from={}&room={}", "/api/v1/deliveries?state={}", "/api/v1/deliveries/{}", "/api/v1/scheduling/links?alias={}",
           "/api/v1/scheduling/template?kind={}", "/policy/v1/{}", "/policy/v1/service/configuration?local_alias={}&node_ip={}",
-          "/policy/v1/participant/properties?service_name={}", "/events/{}"]
+          "/policy/v1/participant/properties?service_name={}", "/events/{}", "/metrics?{}", "/metrics/{}"]
 HEADERS = ["Origin", "Cookie", "Accept", "Host", "Sec-Fetch-Site", "Sec-Fetch-Dest", "User-Agent", "Sec-CH-UA-Mobile", "X-Forwarded-For", "Content-Type", "Range"]
 VALUES = ["", "null", "*", "rc_uid=a; rc_token=" + "b" * 7000, "rc_uid=%00; rc_token=%0d%0a", "rc_uid; rc_token;;=", "\xff\xfe", "bytes=0-0,1-1,-1", "a" * 8000, EVIL, "<script>"]
 BODIES = [b"", b"{", b"null", b"[" * 5000, b'{"a":' * 5000, b"\0" * 100, b"\xff" * 100, b'"' * 1000, b"userId=%00&authToken=%zz", b"action=retry&meeting=..%2f", b"1e999999",
