@@ -214,7 +214,7 @@ def browser():
 
 def deb():
     """The package, and its life on a machine that is made for it."""
-    from machine import why_not
+    from rootfs import why_not
     with PREPARING:
         status, text = run(["make", "--no-print-directory", "deb-test"])
     if status != 0:
