@@ -392,9 +392,8 @@ static const char *why_shared(const apr_finfo_t *info)
     if (info->user != ap_unixd_config.user_id && info->user != geteuid() && info->user != 0) {
         return "belongs to neither httpd's run user nor root";
     }
-    return (info->protection & (APR_FPROT_GWRITE | APR_FPROT_WWRITE)) != 0
-               ? "can be changed by others, chmod 700 it"
-               : NULL;
+    /* One like /tmp. Any other is closed to others at the start. */
+    return (info->protection & APR_FPROT_WSTICKY) != 0 ? "is a directory for everybody" : NULL;
 }
 
 static void check_state_dir(check_t *c, const char *dir)

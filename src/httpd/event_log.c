@@ -43,17 +43,21 @@ static apr_status_t forget(void *unused)
 }
 
 /* A former server may have met a full disk as well. */
-static unsigned ends_torn(const char *path, const struct stat *info)
+static unsigned ends_torn(int log)
 {
+    char path[32];
+    struct stat info;
     char last = '\n';
     int fd;
 
-    if (!S_ISREG(info->st_mode) || info->st_size == 0) {
+    if (fstat(log, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
         return 0;
     }
+    /* The same file, whatever has got its name since. */
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", log);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0) {
-        if (pread(fd, &last, 1, info->st_size - 1) != 1) {
+        if (pread(fd, &last, 1, info.st_size - 1) != 1) {
             last = '\n';
         }
         close(fd);
@@ -61,9 +65,85 @@ static unsigned ends_torn(const char *path, const struct stat *info)
     return last != '\n';
 }
 
+/* Whether the run user could put something else into this directory; in a directory above that is
+ * sticky, like /tmp, only what is his own. */
+static bool is_run_users(const struct stat *dir, bool above)
+{
+    bool open = (dir->st_mode & S_IWOTH) != 0 ||
+                ((dir->st_mode & S_IWGRP) != 0 && dir->st_gid == ap_unixd_config.group_id);
+
+    return dir->st_uid == ap_unixd_config.user_id ||
+           (open && !(above && (dir->st_mode & S_ISVTX) != 0));
+}
+
+/* Whether httpd's children could change where the path leads. */
+static bool can_be_diverted(apr_pool_t *p, const char *target)
+{
+    const char *dir;
+    struct stat info;
+
+    if (geteuid() != 0 || ap_unixd_config.user_id == 0) {
+        return false;
+    }
+    for (const char *at = target; at[0] == '/' && at[1] != '\0'; at = dir) {
+        dir = ap_make_dirstr_parent(p, at);
+        dir = apr_pstrmemdup(p, dir, strlen(dir) > 1 ? strlen(dir) - 1 : 1);
+        if (stat(dir, &info) == 0 && is_run_users(&info, at != target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The directory that the path ends in, without following a link on the way to it. */
+static int open_directory(const char *path)
+{
+    const char *end = strrchr(path, '/');
+    char name[NAME_MAX + 1];
+    int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    for (path++; at >= 0 && path < end; path += strspn(path, "/")) {
+        size_t len = strcspn(path, "/");
+        int next = -1;
+        if (len < sizeof(name)) {
+            memcpy(name, path, len);
+            name[len] = '\0';
+            next = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        } else {
+            errno = ENAMETOOLONG;
+        }
+        close(at);
+        at = next;
+        path += len;
+    }
+    return at;
+}
+
+/* Not blocking, for a path that is a FIFO: neither here without a reader nor later. */
+#define FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
+/* Where the run user can say where the path leads, root must not be led to another one's file. */
+static int open_guarded(const char *path)
+{
+    int dir = open_directory(path);
+    int fd = dir >= 0 ? openat(dir, strrchr(path, '/') + 1, FLAGS | O_NOFOLLOW, 0640) : -1;
+    int error = errno;
+    struct stat info;
+
+    if (dir >= 0) {
+        close(dir);
+    }
+    if (fd >= 0 && (fstat(fd, &info) != 0 || info.st_nlink > 1)) {
+        close(fd);
+        fd = -1;
+        error = EMLINK;
+    }
+    errno = error;
+    return fd;
+}
+
 static apr_status_t open_file(apr_pool_t *pconf, const char *path)
 {
-    struct stat info;
     apr_shm_t *shm;
     apr_status_t rv = apr_shm_create(&shm, sizeof(tears_t), NULL, pconf);
 
@@ -71,14 +151,11 @@ static apr_status_t open_file(apr_pool_t *pconf, const char *path)
         return rv;
     }
     event_log.tears = apr_shm_baseaddr_get(shm);
-    /* Not blocking, for a path that is a FIFO: neither here without a reader nor later. */
-    event_log.fd =
-        open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    event_log.fd = can_be_diverted(pconf, path) ? open_guarded(path) : open(path, FLAGS, 0640);
     if (event_log.fd < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    atomic_init(&event_log.tears->torn,
-                fstat(event_log.fd, &info) == 0 ? ends_torn(path, &info) : 0);
+    atomic_init(&event_log.tears->torn, ends_torn(event_log.fd));
     atomic_init(&event_log.tears->mended, 0);
     return APR_SUCCESS;
 }
@@ -166,36 +243,6 @@ static const char *check_program(apr_pool_t *p, const char *target)
     return "names a program that cannot be executed";
 }
 
-/* Whether the run user could put something else into this directory; in a directory above that is
- * sticky, like /tmp, only what is his own. */
-static bool is_run_users(const struct stat *dir, bool above)
-{
-    bool open = (dir->st_mode & S_IWOTH) != 0 ||
-                ((dir->st_mode & S_IWGRP) != 0 && dir->st_gid == ap_unixd_config.group_id);
-
-    return dir->st_uid == ap_unixd_config.user_id ||
-           (open && !(above && (dir->st_mode & S_ISVTX) != 0));
-}
-
-/* Root writes where the path leads, so httpd's children must not be able to change that. */
-static bool can_be_diverted(apr_pool_t *p, const char *target)
-{
-    const char *dir;
-    struct stat info;
-
-    if (geteuid() != 0 || ap_unixd_config.user_id == 0) {
-        return false;
-    }
-    for (const char *at = target; at[0] == '/' && at[1] != '\0'; at = dir) {
-        dir = ap_make_dirstr_parent(p, at);
-        dir = apr_pstrmemdup(p, dir, strlen(dir) > 1 ? strlen(dir) - 1 : 1);
-        if (stat(dir, &info) == 0 && is_run_users(&info, at != target)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 const char *pxr_event_log_check(apr_pool_t *p)
 {
     const char *target = pxr_global.event_log;
@@ -208,9 +255,6 @@ const char *pxr_event_log_check(apr_pool_t *p)
     }
     if (target[0] == '|') {
         return check_program(p, target);
-    }
-    if (can_be_diverted(p, target)) {
-        return "is in a directory that httpd's run user can change: he could lead root to any file";
     }
     if (stat(target, &info) == 0) {
         return S_ISDIR(info.st_mode)       ? "is a directory"

@@ -79,6 +79,24 @@ static bool give_to_user(const char *path)
     return given;
 }
 
+/* One that was there before: whoever else can write there can put another database into place. */
+static void close_to_others(server_rec *s, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+
+    if (fd >= 0 && fstat(fd, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+        fchmod(fd, info.st_mode & S_IRWXU) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     "PXR1080: " PXR_D_STATE_DIR ": '%s' could be changed by others, its mode is "
+                     "%03o now",
+                     path, (unsigned)(info.st_mode & S_IRWXU));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 /* Made for the run user, who is the only one to use it. */
 static int make_state_dir(server_rec *s, const char *path)
 {
@@ -94,6 +112,8 @@ static int make_state_dir(server_rec *s, const char *path)
     } else if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
         errno = 0;
         why = "is no directory";
+    } else {
+        close_to_others(s, path);
     }
     if (why != NULL) {
         ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(errno), s,

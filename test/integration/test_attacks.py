@@ -195,7 +195,8 @@ def test_no_request_makes_a_fault_or_leads_elsewhere(site):
 # Files and directories
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is led astray")
-@pytest.mark.parametrize("prepare", ["his directory", "his directory above", "open to all", "open to his group", "his link"])
+@pytest.mark.parametrize("prepare", ["his directory", "his directory above", "open to all", "open to his group", "his link", "his link above",
+                                     "his hard link"])
 def test_root_does_not_write_where_the_run_user_leads(make_httpd, prepare):
     httpd = make_httpd(start=False)
     user = pwd.getpwnam("www-data")
@@ -208,24 +209,30 @@ def test_root_does_not_write_where_the_run_user_leads(make_httpd, prepare):
         os.chown(place, 0, user.pw_gid)
         place.chmod(0o775)
     else:
-        os.chown(place.parent if prepare == "his directory above" else place, user.pw_uid, user.pw_gid)
+        os.chown(place.parent if prepare.endswith("above") else place, user.pw_uid, user.pw_gid)
     if prepare == "his link":
         (place / "events.log").symlink_to(victim)
-        os.chown(place / "events.log", user.pw_uid, user.pw_gid, follow_symlinks=False)
+    elif prepare == "his link above":
+        victim.rename(httpd.root / "events.log")
+        victim = httpd.root / "events.log"
+        place.rmdir()
+        place.symlink_to(httpd.root)
+    elif prepare == "his hard link":
+        os.link(victim, place / "events.log")
     httpd.configure(workspace(), server=f"PexipRCEventLog {place}/events.log")
-    code, output = httpd.configtest()
-    assert code != 0 and re.search("PexipRCEventLog.*run user", output), output
-    assert victim.read_text() == "unharmed\n" and (prepare == "his link" or not list(place.iterdir()))
-    os.chown(place.parent, 0, 0)
-    os.chown(place, 0, 0)
-    place.chmod(0o755)
-    code, output = httpd.configtest()
-    assert code == 0, output
+    if "link" in prepare:
+        with pytest.raises(AssertionError, match="cannot be opened"):
+            httpd.start()
+        httpd.expect("cannot be opened", "Configuration Failed|AH00016")
+    else:
+        httpd.start()
+        assert (place / "events.log").exists()
+    assert victim.read_text() == "unharmed\n"
 
 
-@pytest.mark.parametrize("mode, owner, words", [(0o777, None, "can be changed by others"), (0o770, None, "can be changed by others"),
-                                                (0o700, "nobody", "belongs to neither"), (0o700, None, None), (0o755, None, None)])
-def test_a_state_directory_that_others_can_change_is_refused(make_httpd, mode, owner, words):
+@pytest.mark.parametrize("mode, owner, words", [(0o1777, None, "for everybody"), (0o700, "nobody", "belongs to neither"), (0o700, None, None),
+                                                (0o755, None, None), (0o777, None, None), (0o770, None, None)])
+def test_a_state_directory_is_closed_to_others_or_refused(make_httpd, mode, owner, words):
     if owner and os.geteuid() != 0:
         pytest.skip("only root can give things away")
     httpd = make_httpd(start=False)
@@ -235,7 +242,13 @@ def test_a_state_directory_that_others_can_change_is_refused(make_httpd, mode, o
     state.chmod(mode)
     code, output = httpd.configtest()
     assert (code == 0) == (words is None), output
-    assert words is None or re.search(rf"PexipRCStateDirectory.*{words}", output), output
+    assert stat.S_IMODE(state.stat().st_mode) == mode
+    if words:
+        assert re.search(rf"PexipRCStateDirectory.*{words}", output), output
+        return
+    httpd.start()
+    assert stat.S_IMODE(state.stat().st_mode) == (0o755 if mode == 0o755 else 0o700)
+    assert ("PXR1080" in httpd.error_log()) == (mode in (0o777, 0o770))
 
 
 def test_an_open_umask_opens_nothing(make_httpd):
