@@ -33,8 +33,8 @@ typedef struct {
 typedef struct {
     const char *name;
     size_t count;
-    bool has_rooms; /* somebody goes to a breakout room */
-    size_t split;   /* so many words are node A's, the others node B's, each in their order */
+    bool is_tangled; /* what was late has to be known to tell what it means */
+    size_t split;    /* so many words are node A's, the others node B's, each in their order */
     word_t words[STORY_EVENTS];
     pxr_time_t hosting[2][ROOMS]; /* when the node's present hosting began, while it is written */
     uint64_t seq[2];
@@ -54,8 +54,6 @@ static inline void say(story_t *story, size_t node, pxr_event_kind_t kind, size_
 {
     word_t *word = &story->words[story->count++];
     pxr_event_t *event = &word->event;
-
-    story->has_rooms = story->has_rooms || room > 0;
 
     assert_true(story->count <= STORY_EVENTS);
     *word = (word_t){.node = node, .room = room, .who = who};
@@ -254,6 +252,19 @@ static inline bool is_hosted(const told_t *told, size_t node, size_t room, bool 
         }
     }
     return hosted;
+}
+
+/* Whether a node has said anything about hosting it, if only that it does no more. */
+static inline bool has_been_hosted(const told_t *told)
+{
+    for (size_t i = 0; i < told->story->count; i++) {
+        const word_t *word = &told->story->words[i];
+        if (is_delivered(told, i) && !(told->forgotten >> i & 1) && word->who == NOBODY &&
+            word->event.kind != PXR_EVENT_SINK_STARTED) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static inline bool is_hosted_anywhere(const told_t *told, bool doubt)
