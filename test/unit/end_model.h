@@ -139,6 +139,19 @@ static inline bool is_doubtful(const told_t *told, size_t sign)
     return false;
 }
 
+static inline bool has_come_from(const told_t *told, size_t room, size_t sign)
+{
+    const word_t *words = told->story->words;
+    bool came = false;
+
+    for (size_t i = 0; i < sign && words[sign].event.kind == PXR_EVENT_CONNECTED; i++) {
+        came = came ||
+               (is_delivered(told, i) && is_sign(&words[i]) && words[i].who == words[sign].who &&
+                words[i].node == words[sign].node && words[i].room == room);
+    }
+    return came;
+}
+
 /* Whether a farewell takes back a sign of life. `doubt`: also where it cannot be known. */
 static inline bool farewell_refutes(const told_t *told, size_t farewell, size_t sign, bool doubt)
 {
@@ -152,14 +165,14 @@ static inline bool farewell_refutes(const told_t *told, size_t farewell, size_t 
         return s->event.time <= f->event.time + PXR_CLOCK_TOLERANCE;
     }
     if (f->room != s->room) {
-        /* It may have gone on to that room unheard. */
-        return doubt && farewell > sign;
+        /* It may have gone on to that room unheard, unless it came from there. */
+        return doubt && farewell > sign && !has_come_from(told, f->room, sign);
     }
     if (farewell > sign) {
         return doubt ||
                !(is_doubtful(told, sign) || (is_late(told, sign) && is_late(told, farewell)));
     }
-    return doubt && !has_returned(told, farewell, sign);
+    return (doubt || told->in_order) && !has_returned(told, farewell, sign);
 }
 
 static inline bool is_refuted(const told_t *told, size_t sign, bool doubt)

@@ -575,7 +575,7 @@ static void write_again(story_t *s)
 }
 
 /* Few words, each of which may come in any place or never. Boris is said to have changed after he
- * has left node A. */
+ * has left node A, and comes to node B within what clocks may differ by. */
 static void write_few(story_t *s)
 {
     memset(s, 0, sizeof(*s));
@@ -583,9 +583,9 @@ static void write_few(story_t *s)
     s->is_tangled = true;
     say(s, 0, PXR_EVENT_CONFERENCE_STARTED, NOBODY, 0, 1);
     say(s, 0, PXR_EVENT_CONNECTED, BORIS, 0, 2);
-    say(s, 0, PXR_EVENT_DISCONNECTED, BORIS, 0, 10);
-    say(s, 0, PXR_EVENT_UPDATED, BORIS, 0, 14);
-    say(s, 0, PXR_EVENT_CONFERENCE_ENDED, NOBODY, 0, 20);
+    say(s, 0, PXR_EVENT_DISCONNECTED, BORIS, 0, 29);
+    say(s, 0, PXR_EVENT_UPDATED, BORIS, 0, 31);
+    say(s, 0, PXR_EVENT_CONFERENCE_ENDED, NOBODY, 0, 32);
     next_node(s);
     say(s, 1, PXR_EVENT_UPDATED, BORIS, 0, 30);
     say(s, 1, PXR_EVENT_DISCONNECTED, BORIS, 0, 35);
