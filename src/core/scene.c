@@ -239,6 +239,11 @@ static bool is_repeat(const pxr_leg_t *leg, const pxr_order_t *order)
            order->seq == leg->order.seq && order->time != 0 && order->time == leg->order.time;
 }
 
+static bool is_of_former_run(const pxr_order_t *order, const pxr_order_t *newest)
+{
+    return pxr_run_is_comparable(order->run, newest->run) && order->run < newest->run;
+}
+
 /* Whether something newer was said before. Nodes' clocks differ, so a farewell wins over another
  * node's sign of life that is barely younger. */
 static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool farewell)
@@ -248,8 +253,9 @@ static bool is_overtaken(const pxr_leg_t *leg, const pxr_order_t *order, bool fa
     }
     if (farewell && order->source == leg->order.source &&
         pxr_run_is_comparable(order->run, leg->joined_run)) {
-        /* Late is no reason to disbelieve it, but older than the leg's arrival is. */
-        return order->run < leg->joined_run ||
+        /* Late is no reason to disbelieve it, but that it is older than the leg's arrival is, or
+         * that the leg was seen after its node was restarted. */
+        return order->run < leg->joined_run || is_of_former_run(order, &leg->order) ||
                (order->run == leg->joined_run && order->seq != 0 && order->seq < leg->joined_seq);
     }
     if (farewell && order->source == leg->order.source && order->seq != 0 &&

@@ -33,8 +33,8 @@ typedef struct {
 typedef struct {
     const char *name;
     size_t count;
-    bool has_rooms; /* somebody goes to a breakout room */
-    size_t split;   /* so many words are node A's, the others node B's, each in their order */
+    bool is_tangled; /* what was late has to be known to tell what it means */
+    size_t split;    /* so many words are node A's, the others node B's, each in their order */
     word_t words[STORY_EVENTS];
     pxr_time_t hosting[2][ROOMS]; /* when the node's present hosting began, while it is written */
     uint64_t seq[2];
@@ -54,8 +54,6 @@ static inline void say(story_t *story, size_t node, pxr_event_kind_t kind, size_
 {
     word_t *word = &story->words[story->count++];
     pxr_event_t *event = &word->event;
-
-    story->has_rooms = story->has_rooms || room > 0;
 
     assert_true(story->count <= STORY_EVENTS);
     *word = (word_t){.node = node, .room = room, .who = who};
@@ -141,6 +139,19 @@ static inline bool is_doubtful(const told_t *told, size_t sign)
     return false;
 }
 
+static inline bool has_come_from(const told_t *told, size_t room, size_t sign)
+{
+    const word_t *words = told->story->words;
+    bool came = false;
+
+    for (size_t i = 0; i < sign && words[sign].event.kind == PXR_EVENT_CONNECTED; i++) {
+        came = came ||
+               (is_delivered(told, i) && is_sign(&words[i]) && words[i].who == words[sign].who &&
+                words[i].node == words[sign].node && words[i].room == room);
+    }
+    return came;
+}
+
 /* Whether a farewell takes back a sign of life. `doubt`: also where it cannot be known. */
 static inline bool farewell_refutes(const told_t *told, size_t farewell, size_t sign, bool doubt)
 {
@@ -154,14 +165,14 @@ static inline bool farewell_refutes(const told_t *told, size_t farewell, size_t 
         return s->event.time <= f->event.time + PXR_CLOCK_TOLERANCE;
     }
     if (f->room != s->room) {
-        /* It may have gone on to that room unheard. */
-        return doubt && farewell > sign;
+        /* It may have gone on to that room unheard, unless it came from there. */
+        return doubt && farewell > sign && !has_come_from(told, f->room, sign);
     }
     if (farewell > sign) {
         return doubt ||
                !(is_doubtful(told, sign) || (is_late(told, sign) && is_late(told, farewell)));
     }
-    return doubt && !has_returned(told, farewell, sign);
+    return (doubt || told->in_order) && !has_returned(told, farewell, sign);
 }
 
 static inline bool is_refuted(const told_t *told, size_t sign, bool doubt)
@@ -254,6 +265,19 @@ static inline bool is_hosted(const told_t *told, size_t node, size_t room, bool 
         }
     }
     return hosted;
+}
+
+/* Whether a node has said anything about hosting it, if only that it does no more. */
+static inline bool has_been_hosted(const told_t *told)
+{
+    for (size_t i = 0; i < told->story->count; i++) {
+        const word_t *word = &told->story->words[i];
+        if (is_delivered(told, i) && !(told->forgotten >> i & 1) && word->who == NOBODY &&
+            word->event.kind != PXR_EVENT_SINK_STARTED) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static inline bool is_hosted_anywhere(const told_t *told, bool doubt)
