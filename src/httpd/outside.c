@@ -34,11 +34,6 @@ void pxr_outside_child_init(void)
     share = share < 1 ? 1 : share > places ? places : share;
 }
 
-uint32_t pxr_outside_share(void)
-{
-    return share;
-}
-
 int pxr_outside_enter(const pxr_call_t *call)
 {
     int place = pxr_store_place_enter(call->store, PXR_PLACE_OUTSIDE, share, 0);
