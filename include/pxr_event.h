@@ -151,9 +151,9 @@ typedef struct {
     uint32_t present;
     uint64_t scope; /* hash of the breakout's uuid, 0 for the main room */
     pxr_time_t start_time;
-    pxr_time_t end_time;
-    pxr_time_t last_at; /* our clock */
-    pxr_order_t order;  /* of the newest event */
+    pxr_time_t end_time; /* while it is open: of the hosting before */
+    pxr_time_t last_at;  /* our clock */
+    pxr_order_t order;   /* of the newest event */
 } pxr_share_t;
 
 /* What an event may say of a leg, or leave as it was said before. */

@@ -135,6 +135,7 @@ void pxr_layout_clear(const pxr_store_t *store)
     }
     s->invite_first = 0;
     s->invite_count = 0;
+    memset(s->invites, 0, sizeof(s->invites));
     /* The keeper fills it again. */
     s->mark = (pxr_keep_mark_t){.emptied = s->mark.emptied + 1};
     s->root = root;

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "pxr_keep.h"
+#include "pxr_metrics.h"
 #include "pxr_outside.h"
 #include "pxr_seen.h"
 #include "pxr_store.h"
@@ -26,7 +27,7 @@
  */
 
 #define PXR_MAGIC UINT64_C(0x5058523153544f52)
-#define PXR_LAYOUT 5
+#define PXR_LAYOUT 6
 
 #define PXR_BLOCK_DATA 252
 #define PXR_LOG_BYTES 8192
@@ -240,6 +241,12 @@ typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
 #define PXR_FOREIGN_WORDS (6 + (PXR_FOREIGN_ALIAS_MAX + 1) / 8 + 1)
 typedef _Atomic(uint64_t) pxr_foreign_slot_t[PXR_FOREIGN_WORDS];
 
+/* How long answers took (metrics.c). Words, which nobody locks. */
+typedef struct {
+    _Alignas(64) _Atomic(uint64_t) count[PXR_LATENCY_BOUNDS + 1];
+    _Atomic(uint64_t) sum;
+} pxr_latency_words_t;
+
 struct pxr_segment {
     uint64_t magic;
     uint32_t layout;
@@ -288,6 +295,11 @@ struct pxr_segment {
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
     _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];
+    pxr_latency_words_t latencies[PXR_WORKSPACES_MAX];
+    _Atomic(uint64_t) event_kinds[PXR_WORKSPACES_MAX][PXR_EVENT_KINDS];
+    /* Which process has the place, for those who count; 0: none. */
+    _Atomic(int32_t) reader_pids[PXR_READERS];
+    _Atomic(int32_t) outside_pids[PXR_OUTSIDE_PLACES];
     _Alignas(64) _Atomic(int64_t) seen_at[PXR_WORKSPACES_MAX][(PXR_SEENS + 7) / 8 * 8];
 };
 
@@ -383,6 +395,9 @@ static inline uint32_t pxr_long_names(uint32_t legs)
 
 /* Nothing has been seen of a workspace yet (seen.c). */
 void pxr_seen_forget(const pxr_store_t *store, uint32_t workspace);
+
+/* Its figures begin anew (metrics.c). */
+void pxr_metrics_forget(const pxr_store_t *store, uint32_t workspace);
 
 /* Copies a chain of blocks without lock; false where the chain cannot be followed any more. */
 bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out);

@@ -261,6 +261,39 @@ void pxr_leg_free(pxr_tx_t *tx, uint32_t link)
     tx->root.legs_free++;
 }
 
+static bool is_in_bucket(const pxr_store_t *store, uint32_t entry, uint32_t bucket)
+{
+    const pxr_leg_slot_t *leg;
+
+    if (entry > store->segment->legs * PXR_LEG_KEYS) {
+        return false;
+    }
+    leg = pxr_leg_slot(store, leg_of(entry));
+    return leg->taken && (leg->linked >> which_of(entry) & 1) != 0 &&
+           bucket_of(store, key_of(leg, which_of(entry))) == &pxr_leg_buckets(store)[bucket];
+}
+
+/* An entry that is met twice is on a chain that goes in a circle, and then there are too many. */
+bool pxr_leg_index_is_sound(const pxr_store_t *store)
+{
+    const pxr_segment_t *s = store->segment;
+    uint64_t keys = 0;
+    uint64_t met = 0;
+
+    for (uint32_t link = 1; link <= s->legs; link++) {
+        keys += (uint64_t)__builtin_popcount(pxr_leg_slot(store, link)->linked);
+    }
+    for (uint32_t i = 0; i < s->leg_buckets; i++) {
+        for (uint32_t entry = pxr_leg_buckets(store)[i]; entry != 0;) {
+            if (!is_in_bucket(store, entry, i) || ++met > keys) {
+                return false;
+            }
+            entry = pxr_leg_slot(store, leg_of(entry))->next_with_key[which_of(entry)];
+        }
+    }
+    return met == keys;
+}
+
 bool pxr_leg_is_over(const pxr_store_t *store, const pxr_leg_slot_t *leg)
 {
     const pxr_slot_t *slot = pxr_slot(store, leg->slot);

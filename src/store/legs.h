@@ -44,6 +44,10 @@ pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, pxr_time_t l
  * twice where that brings none. Returns how many. */
 uint32_t pxr_legs_reclaim(const pxr_store_t *store, uint32_t most, pxr_time_t now);
 
+/* Whether the index has every key of every leg once, and nothing else. Follows nothing beyond the
+ * tables, whatever they hold. */
+bool pxr_leg_index_is_sound(const pxr_store_t *store);
+
 /* Whether the leg counts for nothing any more, and since when that is known. */
 bool pxr_leg_is_over(const pxr_store_t *store, const pxr_leg_slot_t *leg);
 
