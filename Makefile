@@ -389,7 +389,7 @@ $(ANALYSE)/oldest.done: $(ANALYSE)/oldest.h
 
 analyse: deps
 	@sh test/support/deps.sh $(ANALYSE_PACKAGES)
-	@$(MAKE) --no-print-directory -j$$(nproc) $(ANALYSE)/oldest.done \
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(ANALYSE)/oldest.done \
 	    $(patsubst %.c,$(ANALYSE)/clang/%.o,$(ANALYSED) $(C_OF_TESTS)) \
 	    $(foreach tool,gcc/%.o tidy/%.done,$(patsubst %.c,$(ANALYSE)/$(tool),$(ANALYSED)))
 	@echo "analyse: nothing found in $(words $(ANALYSED) $(C_OF_TESTS)) files"
