@@ -1,4 +1,4 @@
-# make deps | run | test | check | bench | build-deps | all | install | deb; see README.md. Nothing is written outside build/.
+# make deps | run | test | check | analyse | bench | build-deps | all | install | deb; see README.md. Nothing is written outside build/.
 
 APXS    ?= $(firstword $(wildcard /usr/bin/apxs /usr/bin/apxs2 /usr/sbin/apxs) apxs)
 PYTHON  ?= /usr/bin/python3
@@ -45,8 +45,8 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all alerts bench check replay fuzzers tsan coverage deb deb-test deps build-deps run test install clean \
-        format unit sanitized app plugin contract browser node
+.PHONY: all alerts analyse bench check replay fuzzers tsan coverage deb deb-test deps build-deps run test \
+        install clean format unit sanitized app plugin contract browser node
 
 all: $(SO)
 
@@ -150,7 +150,7 @@ coverage: $(addprefix $(BUILD)/coverage/unit/,$(UNITS))
 
 check: deps
 	@sh test/support/deps.sh $(CHECK_PACKAGES)
-	@$(MAKE) --no-print-directory all unit sanitized fuzzers tsan coverage
+	@$(MAKE) --no-print-directory analyse all unit sanitized fuzzers tsan coverage
 	@PXR_FUZZ_TIME=$(TIME) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/all.py $(or $(ARGS),$(CHECK_PARTS))
 
 CHECK_PARTS = fuzzing sanitized-worker sanitized-prefork tsan valgrind coverage
@@ -340,6 +340,60 @@ install: $(SO)
 	    fi; \
 	fi
 
+# What other compilers and analysers say of the same source; each file again only after a change.
+ANALYSE          = $(BUILD)/analyse
+ANALYSE_PACKAGES = clang clang-tidy
+ANALYSED         = $(PURE) $(DB) $(HTTPD)
+C_OF_TESTS       = $(wildcard test/unit/*.c test/bench/*.c test/fuzz/*.c)
+CLANG_WARNINGS = -Werror -Wall -Wextra -Wpedantic -Wshadow-all -Wcomma -Wconditional-uninitialized -Wassign-enum \
+                 -Wcovered-switch-default -Wdouble-promotion -Wduplicate-enum -Wfloat-equal -Wheader-hygiene \
+                 -Wloop-analysis -Wmissing-variable-declarations -Wpointer-arith -Wsign-conversion \
+                 -Wsometimes-uninitialized -Wtautological-compare -Wunreachable-code-aggressive -Wundef \
+                 -Wwrite-strings -Wno-string-concatenation
+GCC_WARNINGS   = -Werror -fanalyzer -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wnull-dereference \
+                 -Wjump-misses-init -Wwrite-strings -Wundef -Wmissing-prototypes -Wpointer-arith \
+                 -Wcast-align=strict -Walloca -Wstringop-overflow=4 -Wformat-overflow=2 -Wformat-signedness \
+                 -Warith-conversion -Wunused-const-variable=2 -Wunused-macros -Wold-style-definition
+# The analyser of gcc 12 loses memory that is kept by a structure behind another pointer.
+$(ANALYSE)/gcc/src/httpd/history_page.o $(ANALYSE)/gcc/src/httpd/messenger.o: GCC_WARNINGS += -Wno-analyzer-malloc-leak
+
+analysed_flags = $(BASE) $(APR_FLAGS) $(HTTPD_FLAGS)
+
+$(ANALYSE)/clang/%.o: %.c
+	@mkdir -p $(@D)
+	@clang $(analysed_flags) $(OPTIMISE) $(CLANG_WARNINGS) -c $< -o $@
+
+$(ANALYSE)/gcc/%.o: %.c
+	@mkdir -p $(@D)
+	@gcc $(analysed_flags) $(OPTIMISE) $(HARDENING) $(GCC_WARNINGS) -c $< -o $@
+
+# It knows by clang's object which headers the file includes.
+$(ANALYSE)/tidy/%.done: %.c .clang-tidy $(ANALYSE)/clang/%.o
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(filter-out -MMD -MP,$(analysed_flags)) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+# The oldest httpd that is promised, as far as the headers of this one can tell; an older one is refused.
+$(ANALYSE)/oldest.h: test/lint/oldest.py $(wildcard src/httpd/*.h) $(HTTPD)
+	@mkdir -p $(@D)
+	@$(PYTHON) $< "$(shell $(APXS) -q INCLUDEDIR)" >$@.part
+	@mv $@.part $@
+
+$(ANALYSE)/oldest.done: $(ANALYSE)/oldest.h
+	@for file in $(HTTPD); do \
+	    gcc $(filter-out -MMD -MP,$(analysed_flags)) -w -include $< -fsyntax-only $$file || exit; \
+	done
+	@gcc $(filter-out -MMD -MP,$(analysed_flags)) -w -DOLDEST=0 -include $< -fsyntax-only mod_pexip_rc.c 2>&1 | \
+	    grep -q 'error.*or newer' || { echo "an httpd that is too old is not refused"; exit 1; }
+	@touch $@
+
+analyse: deps
+	@sh test/support/deps.sh $(ANALYSE_PACKAGES)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(ANALYSE)/oldest.done \
+	    $(patsubst %.c,$(ANALYSE)/clang/%.o,$(ANALYSED) $(C_OF_TESTS)) \
+	    $(foreach tool,gcc/%.o tidy/%.done,$(patsubst %.c,$(ANALYSE)/$(tool),$(ANALYSED)))
+	@echo "analyse: nothing found in $(words $(ANALYSED) $(C_OF_TESTS)) files"
+
 # A package for Debian, build/deb/libapache2-mod-pexip-rc_*.deb.
 DEB_PACKAGES = dpkg-dev debhelper lintian
 
@@ -360,4 +414,5 @@ clean:
 -include $(wildcard $(BUILD)/plain/*.d $(BUILD)/plain/src/*/*.d \
                     $(BUILD)/sanitized/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/unit/*.d \
                     $(BUILD)/fuzzing/src/*/*.d $(BUILD)/tsan/*.d $(BUILD)/tsan/src/*/*.d \
-                    $(BUILD)/coverage/src/*/*.d)
+                    $(BUILD)/coverage/src/*/*.d \
+                    $(ANALYSE)/*/*.d $(ANALYSE)/*/*/*/*.d)

@@ -28,9 +28,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(pxr_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(pxr_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(pxr_child_init, NULL, NULL, APR_HOOK_MIDDLE);
-#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
     ap_hook_child_stopping(pxr_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
-#endif
     ap_hook_expr_lookup(pxr_expr_lookup, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_rewrite and mod_proxy, which would take every URL of a proxied workspace. */
     ap_hook_translate_name(pxr_translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
@@ -45,7 +43,5 @@ AP_DECLARE_MODULE(pexip_rc) = {
     pxr_merge_server_conf, /* merge the main server's into a virtual host's */
     pxr_directives,        /* configuration directives */
     register_hooks,        /* hooks */
-#ifdef AP_MODULE_FLAG_NONE
     AP_MODULE_FLAG_NONE,
-#endif
 };

@@ -23,12 +23,12 @@ bool pxr_alias_parse(const char *text, size_t len, pxr_alias_t *out);
  * at one of `domains` (count 0: at any). Any thread. */
 bool pxr_alias_domain_allowed(const pxr_alias_t *alias, const char *const *domains, size_t count);
 
-/* True where `id` is [A-Za-z0-9]{8,64}. */
+/* True where `id` is [A-Za-z0-9]{8,64}. Any thread. */
 bool pxr_meeting_id_valid(const char *id, size_t len);
 
 /* The next id of a list with blanks between; `id` and true, or false at the end of it. Moves `list`
  * on. What cannot be an id is left out: a list may come from a database that somebody has changed.
- */
+ * Any thread. */
 bool pxr_meeting_id_next(const char **list, char id[PXR_MEETING_ID_MAX + 1]);
 
 #endif

@@ -37,7 +37,7 @@ size_t pxr_details_pack(const pxr_details_t *details, char *out, size_t size);
 pxr_status_t pxr_details_unpack(const char *packed, size_t size, pxr_details_t *out);
 
 /* Takes the title and the discussion from `more` where `details` has none. True where anything was
- * taken. */
+ * taken. Any thread. */
 bool pxr_details_fill(pxr_details_t *details, const pxr_details_t *more);
 
 #endif

@@ -81,6 +81,7 @@ typedef struct {
     pxr_quality_t quality;
 } pxr_event_t;
 
+/* Pexip's words and ours for them. A word that is not known is the first of its kind. */
 pxr_event_kind_t pxr_event_kind(const char *name);
 const char *pxr_event_kind_name(pxr_event_kind_t kind);
 pxr_service_t pxr_event_service(const char *name);

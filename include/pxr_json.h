@@ -34,8 +34,8 @@ size_t pxr_json_read_events(char *body, size_t len, pxr_event_sink_t sink, void 
 /* A parsed request of the meetings API. Its texts live as long as it does. */
 typedef struct pxr_json_doc pxr_json_doc_t;
 
-/* Parses a JSON object. On failure returns NULL and says in `why` what is wrong, naming the member
- * that holds the offending place. */
+/* Parses a JSON object; pxr_json_free() releases it. On failure returns NULL and says in `why` what
+ * is wrong, naming the member that holds the offending place. */
 pxr_json_doc_t *pxr_json_parse(const char *body, size_t len, pxr_buf_t *why);
 
 /* Replaces in place what the parser or a reader would refuse although it harms nobody: bad UTF-8,
@@ -52,7 +52,8 @@ typedef struct {
     bool call; /* the room is told by a call of Rocket.Chat's own, not by a message of ours */
 } pxr_create_request_t;
 
-/* PXR_INVALID with a sentence that names the member. `now` decides what is past. */
+/* Like all readers that have a `why`: PXR_OK, or PXR_INVALID with a sentence that names the member.
+ * `now` decides what is past. */
 pxr_status_t pxr_json_read_create(const pxr_json_doc_t *doc, pxr_time_t now,
                                   pxr_create_request_t *out, pxr_buf_t *why);
 

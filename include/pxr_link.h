@@ -29,12 +29,13 @@ bool pxr_link_discussion(pxr_buf_t *out, const char *site_url, const char *type,
 
 /* Checks a URL from a directive: absolute, https (or http on the loopback interface, or anywhere
  * where `allow_http`), a host, no user information, no query or fragment. On success writes it
- * without trailing slash to `out`; without `allow_path` only an origin is taken. On failure `why`
- * is one sentence without full stop. */
+ * without trailing slash to `out`; without `allow_path` only an origin is taken. Else
+ * PXR_INVALID or PXR_TOO_LONG, and `why` is one sentence without full stop. Any thread. */
 pxr_status_t pxr_link_check_url(const char *text, bool allow_http, bool allow_path, pxr_buf_t *out,
                                 const char **why);
 
-/* Checks PexipRCMeetingPath: starts with '/', has `?` and {alias}, no blanks, no fragment. */
+/* Checks PexipRCMeetingPath: starts with '/', has `?` and {alias}, no blanks, no fragment.
+ * PXR_OK, or PXR_INVALID and `why` as above. Any thread. */
 pxr_status_t pxr_link_check_meeting_path(const char *path, const char **why);
 
 #endif

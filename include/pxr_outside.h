@@ -46,8 +46,8 @@ void pxr_store_target_tell(const pxr_store_t *store, const char *name, const cha
 typedef struct {
     bool open;              /* it is not asked at present */
     uint32_t failures;      /* in a row */
-    uint64_t asked;         /* how often it was asked, and how many of these failed */
-    uint64_t failed;        /* */
+    uint64_t asked;         /* how often it was */
+    uint64_t failed;        /* how many of these got no answer that can be used */
     uint64_t spared;        /* how often it was not asked, because it would have been of no use */
     pxr_time_t answered_at; /* 0: never */
     pxr_time_t failed_at;   /* 0: never */

@@ -10,7 +10,7 @@ typedef enum {
     PXR_INVALID,  /* the input breaks a rule; a text says which */
     PXR_TOO_LONG, /* the input or the result exceeds its width */
     PXR_FULL,     /* a table of the working set is full */
-    PXR_BUSY,     /* the lock could not be had in time */
+    PXR_BUSY,     /* the lock could not be had, or the database did not answer, in time */
     PXR_BROKEN,   /* memory or the segment cannot be used */
 } pxr_status_t;
 

@@ -40,7 +40,8 @@ typedef struct {
 uint64_t pxr_store_bytes(const pxr_store_sizes_t *sizes);
 
 /* Lays out fresh memory of pxr_store_bytes() bytes, aligned to 64, and opens it. Touches every
- * page. Start-up only. `key` is random. */
+ * page. Start-up only. `key` is random. PXR_INVALID where the sizes are out of range, PXR_BROKEN
+ * where the system has no locks between processes. */
 pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_sizes_t *sizes,
                               const pxr_hash_key_t *key);
 
@@ -164,7 +165,8 @@ typedef struct {
     pxr_roster_leg_t *legs;
 } pxr_view_t;
 
-/* Copies one meeting. The view must be released, also after a failure. */
+/* Copies one meeting. PXR_MISSING where it is gone, PXR_BROKEN where memory ran out. The view must
+ * be released, also after a failure. */
 pxr_status_t pxr_store_read(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
                             pxr_view_t *view);
 void pxr_view_release(pxr_view_t *view);
@@ -184,7 +186,7 @@ size_t pxr_store_list(const pxr_store_t *store, uint32_t workspace, const pxr_li
                       pxr_ref_t *refs, pxr_time_t *created, bool *more);
 
 /* Closes a meeting: interface section 5, DELETE. With a database it is the keeper that ends one in
- * which nobody is. */
+ * which nobody is. PXR_MISSING. */
 pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_ref_t ref,
                              pxr_time_t now);
 
@@ -289,8 +291,8 @@ size_t pxr_store_nodes(const pxr_store_t *store, uint32_t workspace, pxr_node_t 
 
 /* Proves that every slot of every table is on exactly one list, that all counts agree and that the
  * index leads where it should. PXR_BROKEN and a sentence in `why` otherwise; PXR_FULL where there
- * is no memory to find out. Takes the lock for as
- * long as that needs: for tests and after a repair. */
+ * is no memory to find out. Takes the lock for as long as that needs: for tests and after a
+ * repair. */
 pxr_status_t pxr_store_check(const pxr_store_t *store, char *why, size_t why_size);
 
 #endif

@@ -19,7 +19,7 @@ bool pxr_time_parse(const char *text, size_t len, pxr_time_t *out);
 /* Writes RFC 3339 in UTC with milliseconds. `out` has PXR_TIME_TEXT bytes. Any thread. */
 void pxr_time_format(pxr_time_t when, char *out);
 
-/* Turns a Unix time with fractions into microseconds; 0 for what is no usable time. */
+/* Turns a Unix time with fractions into microseconds; 0 for what is no usable time. Any thread. */
 pxr_time_t pxr_time_from_seconds(double seconds);
 
 /* Reads a duration such as `90`, `500ms`, `10s`, `5m`, `5min`, `24h`, `90d`; a bare number is

@@ -14,11 +14,10 @@
 
 #define ALIAS_ID 1
 #define ALIAS_NUMBER 2
-#define ALIAS_ROOM 3   /* a room that has this meeting only; until nobody can join it any more */
-#define ALIAS_CALLED 4 /* the name of that room */
-#define ALIAS_CALL 5   /* a further call in that room */
-#define ROW_KNOWN 10
-#define ROW_WITHDRAWN 11
+#define ALIAS_ROOM 3     /* a room that has this meeting only; until nobody can join it any more */
+#define ALIAS_CALLED 4   /* the name of that room */
+#define ALIAS_CALL 5     /* a further call in that room */
+#define ROW_WITHDRAWN 11 /* what find_names makes of a meeting's own row; 10 where it is not */
 
 static const pxr_field_t keys[] = {FIELD(workspace, workspace), FIELD(id, id)};
 static const pxr_field_t fields[] = {

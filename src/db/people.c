@@ -156,7 +156,7 @@ static pxr_db_status_t close_legs(pxr_db_t *db, const pxr_share_record_t *record
 pxr_db_status_t pxr_db_put_share(pxr_db_t *db, const pxr_share_record_t *record)
 {
     pxr_db_status_t status = pxr_db_inside(db);
-    pxr_time_t ended_at;
+    pxr_time_t ended_at = 0;
 
     if (status == PXR_DB_OK) {
         status = pxr_db_meeting_end(db, record->workspace, record->meeting, &ended_at);

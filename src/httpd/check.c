@@ -307,7 +307,7 @@ static const char *take_pin(const char *line, char *out, pxr_buf_t *why)
     if (pxr_pin_check(line, why) != PXR_OK) {
         return why->data;
     }
-    strcpy(out, line);
+    memcpy(out, line, strlen(line) + 1);
     return NULL;
 }
 

@@ -128,13 +128,11 @@ static bool is_protected(request_rec *r)
     if ((r->user != NULL && !refused) || conf->allow_anonymous == 1) {
         return true;
     }
-#if AP_MODULE_MAGIC_AT_LEAST(20120211, 102)
     if (ap_ssl_conn_is_ssl(r->connection)) {
         const char *verified =
             ap_ssl_var_lookup(r->pool, r->server, r->connection, r, "SSL_CLIENT_VERIFY");
         return verified != NULL && strcmp(verified, "SUCCESS") == 0;
     }
-#endif
     return false;
 }
 

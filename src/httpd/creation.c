@@ -19,8 +19,8 @@ static bool make_pins(const pxr_workspace_t *w, char *host, char *guest)
     if (w->pins == PXR_PINS_NONE) {
         return true;
     }
-    strcpy(host, w->host_pin);
-    strcpy(guest, w->guest_pin);
+    memcpy(host, w->host_pin, sizeof(w->host_pin));
+    memcpy(guest, w->guest_pin, sizeof(w->guest_pin));
     if (host[0] == '\0' && guest[0] == '\0') {
         return pxr_random_pins(host, guest, w->pin_length);
     }
@@ -44,8 +44,8 @@ static bool draw_numbers(const pxr_workspace_t *w, char (*numbers)[PXR_ALIAS_MAX
 }
 
 /* Enters the meeting once, and waits until the database has it too. */
-static pxr_status_t try_to_enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, int64_t until,
-                                 pxr_ref_t *ref, bool *created)
+static pxr_status_t try_to_enter(const pxr_call_t *call, const pxr_new_meeting_t *meeting,
+                                 int64_t until, pxr_ref_t *ref, bool *created)
 {
     pxr_status_t status =
         pxr_store_create(call->store, call->workspace->number, meeting, ref, created);
@@ -55,34 +55,35 @@ static pxr_status_t try_to_enter(const pxr_call_t *call, pxr_new_meeting_t *meet
 }
 
 /* Enters the meeting, drawing numbers for it until one is free on all machines. */
-static pxr_status_t enter(const pxr_call_t *call, pxr_new_meeting_t *meeting, pxr_ref_t *ref,
+static pxr_status_t enter(const pxr_call_t *call, const pxr_new_meeting_t *wanted, pxr_ref_t *ref,
                           bool *created)
 {
     const pxr_workspace_t *w = call->workspace;
+    pxr_new_meeting_t meeting = *wanted;
     char numbers[PXR_NUMBER_CANDIDATES][PXR_ALIAS_MAX + 1];
     int64_t until = pxr_time_steady() + PXR_CREATE_WAIT;
     pxr_status_t status = PXR_INVALID;
-    bool numbered = w->number_prefix != NULL && !pxr_chat_is_record(meeting->id);
+    bool numbered = w->number_prefix != NULL && !pxr_chat_is_record(meeting.id);
 
-    meeting->asked = false;
+    meeting.asked = false;
     for (int round = 0; round < ROUNDS; round++) {
         if (numbered && !draw_numbers(w, numbers)) {
             return PXR_BROKEN;
         }
-        meeting->numbers = (number_t *)numbers;
-        meeting->number_count = numbered ? PXR_NUMBER_CANDIDATES : 0;
-        status = try_to_enter(call, meeting, until, ref, created);
+        meeting.numbers = (number_t *)numbers;
+        meeting.number_count = numbered ? PXR_NUMBER_CANDIDATES : 0;
+        status = try_to_enter(call, &meeting, until, ref, created);
         if (status == PXR_MISSING) {
             /* Events speak of it: perhaps another machine has just made it. */
-            meeting->asked = pxr_store_await_round(call->store, until - pxr_time_steady());
-            status = meeting->asked ? PXR_MISSING : PXR_BUSY;
+            meeting.asked = pxr_store_await_round(call->store, until - pxr_time_steady());
+            status = meeting.asked ? PXR_MISSING : PXR_BUSY;
         }
         /* Another number, or the meeting of this id that is known now. */
         if (status != PXR_INVALID && status != PXR_EXISTS && status != PXR_MISSING) {
             break;
         }
     }
-    if (status == PXR_OK && meeting->single && meeting->given && !*created &&
+    if (status == PXR_OK && meeting.single && meeting.given && !*created &&
         pxr_store_kept(call->store) != PXR_KEEP_NOTHING &&
         !pxr_store_await_round(call->store, until - pxr_time_steady())) {
         /* Whether the id leads there after a restart is not known yet. */

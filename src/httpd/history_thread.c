@@ -313,7 +313,7 @@ static pxr_reading_t begin(job_t *job)
     } else if (jobs.count >= MOST) {
         outcome = PXR_READING_BUSY;
     } else if (job->pool == NULL ||
-               pxr_thread_start(&job->thread, run, job, job->pool) != APR_SUCCESS) {
+               ap_thread_create(&job->thread, NULL, run, job, job->pool) != APR_SUCCESS) {
         pxr_text_copy(job->why, sizeof(job->why), "no thread can be started", 24);
         job->thread = NULL;
         outcome = PXR_READING_FAILED;

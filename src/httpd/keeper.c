@@ -236,7 +236,7 @@ void pxr_keeper_start(apr_pool_t *pool, server_rec *s)
     stopping = false;
     finished = false;
     if (keeper != NULL) {
-        rv = pxr_thread_start(&thread, run, keeper, pool);
+        rv = ap_thread_create(&thread, NULL, run, keeper, pool);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,

@@ -198,16 +198,6 @@ void pxr_leader_yield(void)
     }
 }
 
-apr_status_t pxr_thread_start(apr_thread_t **thread, apr_thread_start_t start, void *data,
-                              apr_pool_t *pool)
-{
-#if AP_MODULE_MAGIC_AT_LEAST(20120211, 122)
-    return ap_thread_create(thread, NULL, start, data, pool);
-#else
-    return apr_thread_create(thread, NULL, start, data, pool);
-#endif
-}
-
 /* Before the pools of the process go: the thread must not outlive what it uses. */
 static apr_status_t join(void *data)
 {
@@ -229,7 +219,7 @@ void pxr_leader_start(apr_pool_t *pchild, server_rec *s)
     leader->server = s;
     pthread_mutex_init(&leader->mutex, NULL);
     pthread_cond_init(&leader->wake, NULL);
-    rv = pxr_thread_start(&leader->thread, run, leader, pchild);
+    rv = ap_thread_create(&leader->thread, NULL, run, leader, pchild);
     if (rv != APR_SUCCESS) {
         ap_log_error(
             APLOG_MARK, APLOG_ERR, rv, s,

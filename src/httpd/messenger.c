@@ -231,7 +231,7 @@ void pxr_messenger_start(apr_pool_t *pool, server_rec *s)
     stopping = false;
     messenger = make(s);
     if (messenger != NULL) {
-        rv = pxr_thread_start(&thread, run, messenger, pool);
+        rv = ap_thread_create(&thread, NULL, run, messenger, pool);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,

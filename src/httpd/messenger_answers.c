@@ -466,11 +466,22 @@ static void after_step(news_t *n)
     }
 }
 
-/* What the server said about how often it may be asked. */
-static void note_route(news_t *n, const pxr_rest_result_t *result)
+static void after_any_step(news_t *n)
+{
+    bool settled = is_settled(n);
+
+    note_health(n, !settled);
+    if (!settled) {
+        after_step(n);
+    }
+}
+
+/* What was answered, and how often the server may be asked. */
+static void hear(news_t *n, const pxr_rest_result_t *result)
 {
     pxr_route_t *route = &n->site->routes[n->errand->call];
 
+    pxr_rc_judge(n->errand->call, result, &n->answer);
     route->remaining = result->remaining;
     route->blocked_until = n->answer.wait > 0 ? n->now + n->answer.wait : 0;
 }
@@ -483,26 +494,18 @@ void pxr_messenger_answer(pxr_errand_t *errand, pxr_rest_result_t *result)
                 .site = errand->site,
                 .now = pxr_time_now()};
 
-    if (n.job != NULL &&
-        pxr_store_told(pxr_store(), n.site->workspace->number, n.job->who.ref, &n.told) != PXR_OK) {
+    if (n.job == NULL) {
+        hear(&n, result);
+        after_invite(&n);
+    } else if (pxr_store_told(pxr_store(), n.site->workspace->number, n.job->who.ref, &n.told) !=
+               PXR_OK) {
         /* It is gone, or the memory cannot be written: then it is looked for the next time. */
         n.job->unsure[errand->kind] = true;
-        return;
-    }
-    if (errand->step == PXR_STEP_CALLBACK) {
+    } else if (errand->step == PXR_STEP_CALLBACK) {
         after_callback(&n, result);
-        return;
-    }
-    pxr_rc_judge(errand->call, result, &n.answer);
-    note_route(&n, result);
-    if (errand->step == PXR_STEP_INVITE) {
-        after_invite(&n);
     } else {
-        bool settled = is_settled(&n);
-        note_health(&n, !settled);
-        if (!settled) {
-            after_step(&n);
-        }
+        hear(&n, result);
+        after_any_step(&n);
     }
     pxr_rc_answer_clear(&n.answer);
 }

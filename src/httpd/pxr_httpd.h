@@ -11,7 +11,10 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
-#include <apr_thread_proc.h>
+/* Whoever has a libcurl that is new enough has such an httpd. */
+#if !AP_MODULE_MAGIC_AT_LEAST(20120211, 122)
+#error "mod_pexip_rc needs Apache httpd 2.4.55 or newer"
+#endif
 
 #include "pxr_db.h"
 #include "pxr_json.h"
@@ -266,8 +269,6 @@ int pxr_is_reload(void);
 void pxr_leader_start(apr_pool_t *pchild, server_rec *s);
 /* Lets a process of a newer generation lead, if there is one. */
 void pxr_leader_yield(void);
-apr_status_t pxr_thread_start(apr_thread_t **thread, apr_thread_start_t run, void *data,
-                              apr_pool_t *pool);
 
 /* keeper.c: the thread that keeps the database, in the process that leads. */
 void pxr_keeper_start(apr_pool_t *pool, server_rec *s);

@@ -5,6 +5,11 @@
 
 #include "pxr_json.h"
 
+/* json_dumpb() */
+#if JANSSON_VERSION_HEX < 0x020A00
+#error "mod_pexip_rc needs jansson 2.10 or newer"
+#endif
+
 struct pxr_json_doc {
     json_t *root;
 };

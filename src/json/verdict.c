@@ -123,15 +123,15 @@ static void set_key(fault_t *fault, const char *text, size_t len)
 static void read_key(const json_t *root, fault_t *fault)
 {
     const char *type = text_at(root, "errorType");
-    const char *bracket = strrchr(fault->text, '[');
-    size_t len = strlen(fault->text);
+    const char *from = strrchr(fault->text, '[');
+    const char *to = strrchr(fault->text, ']');
 
     if (type[0] != '\0') {
         set_key(fault, type, strlen(type));
-    } else if (bracket != NULL && fault->text[len - 1] == ']') {
-        set_key(fault, bracket + 1, strlen(bracket) - 2);
+    } else if (from != NULL && to != NULL && to[1] == '\0') {
+        set_key(fault, from + 1, (size_t)(to - from) - 1);
     } else if (strchr(fault->text, ' ') == NULL) {
-        set_key(fault, fault->text, len);
+        set_key(fault, fault->text, strlen(fault->text));
     }
 }
 

@@ -44,6 +44,7 @@ static void take_out(queue_t *queue, pxr_transfer_t *transfer)
 {
     pxr_transfer_t *before = NULL;
 
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is in this queue */
     for (pxr_transfer_t *at = queue->first; at != transfer; at = at->next) {
         before = at;
     }
@@ -193,7 +194,8 @@ static void collect(pxr_rest_multi_t *multi)
         char *transfer = NULL;
         CURLcode code = message->data.result;
         if (message->msg == CURLMSG_DONE &&
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer) == CURLE_OK) {
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer) == CURLE_OK &&
+            transfer != NULL) {
             end(multi, &multi->active, (pxr_transfer_t *)(void *)transfer, code, NULL);
         }
     }

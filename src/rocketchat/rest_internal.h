@@ -7,6 +7,11 @@
 #include "pxr_text.h"
 #include "pxr_time.h"
 
+/* CURLOPT_QUICK_EXIT */
+#if LIBCURL_VERSION_NUM < 0x075700
+#error "mod_pexip_rc needs libcurl 7.87 or newer"
+#endif
+
 #define PXR_REST_URL_MAX 2048
 
 /* One request on its way. Belongs to the thread of its multi. */

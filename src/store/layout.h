@@ -402,10 +402,6 @@ void pxr_metrics_forget(const pxr_store_t *store, uint32_t workspace);
 /* Copies a chain of blocks without lock; false where the chain cannot be followed any more. */
 bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out);
 
-/* The 32 bits that the name index uses. `join` keys are a space of their own. */
-uint32_t pxr_name_hash(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
-                       const char *text, size_t len);
-
 /* Whether changes are to be written to a database. */
 static inline bool pxr_is_kept(const pxr_store_t *store)
 {

@@ -109,6 +109,25 @@ static void number_creation(pxr_tx_t *tx, const pxr_arrival_t *in, pxr_slot_t *s
     }
 }
 
+/* Puts a slot into the queue of the ended, by the moment of its end. */
+static void queue_ended(pxr_tx_t *tx, uint32_t link, pxr_time_t ended_at)
+{
+    pxr_queue_t *queue = &tx->root.ended;
+    pxr_slot_t *slot = pxr_slot(tx->store, link);
+    bool first = queue->head != 0 && pxr_slot(tx->store, queue->head)->state == SLOT_TAKEN &&
+                 pxr_slot(tx->store, queue->head)->queued_at > ended_at;
+
+    pxr_tx_put(tx, &slot->queued_at, &ended_at, sizeof(ended_at));
+    if (first) {
+        /* Filled from the database, last ended first. */
+        pxr_tx_put_word(tx, &slot->next, queue->head);
+        queue->head = link;
+    } else {
+        pxr_queue_push(tx, queue, link, &slot->next,
+                       queue->tail != 0 ? &pxr_slot(tx->store, queue->tail)->next : NULL);
+    }
+}
+
 /* Where the slot goes: among the running meetings or to the ended ones. */
 static void place_slot(pxr_tx_t *tx, const pxr_arrival_t *in, uint32_t link, pxr_slot_t *slot)
 {
@@ -117,7 +136,7 @@ static void place_slot(pxr_tx_t *tx, const pxr_arrival_t *in, uint32_t link, pxr
         in->state == SLOT_TAKEN ? pxr_meeting_due(&slot->life, 0) : (int64_t)PXR_TIME_NEVER;
 
     if (ended) {
-        pxr_slot_queue_ended(tx, link, slot->life.ended_at);
+        queue_ended(tx, link, slot->life.ended_at);
     } else {
         tx->root.active++;
         pxr_tx_put_word(tx, &slot->next, 0);
@@ -369,27 +388,9 @@ void pxr_slot_put_life(pxr_tx_t *tx, uint32_t link, const pxr_meeting_t *life, p
     if (life->state == PXR_MEETING_ENDED && slot->life.state != PXR_MEETING_ENDED) {
         due = PXR_TIME_NEVER;
         tx->root.active--;
-        pxr_slot_queue_ended(tx, link, now);
+        queue_ended(tx, link, now);
     }
     pxr_tx_put(tx, &pxr_due(tx->store)[link - 1], &due, sizeof(due));
-}
-
-void pxr_slot_queue_ended(pxr_tx_t *tx, uint32_t link, pxr_time_t ended_at)
-{
-    pxr_queue_t *queue = &tx->root.ended;
-    pxr_slot_t *slot = pxr_slot(tx->store, link);
-    bool first = queue->head != 0 && pxr_slot(tx->store, queue->head)->state == SLOT_TAKEN &&
-                 pxr_slot(tx->store, queue->head)->queued_at > ended_at;
-
-    pxr_tx_put(tx, &slot->queued_at, &ended_at, sizeof(ended_at));
-    if (first) {
-        /* Filled from the database, last ended first. */
-        pxr_tx_put_word(tx, &slot->next, queue->head);
-        queue->head = link;
-    } else {
-        pxr_queue_push(tx, queue, link, &slot->next,
-                       queue->tail != 0 ? &pxr_slot(tx->store, queue->tail)->next : NULL);
-    }
 }
 
 /* Copies the legs that are counted at present. */

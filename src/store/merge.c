@@ -172,6 +172,21 @@ static pxr_status_t enter_new(const pxr_store_t *store, uint32_t workspace,
     return status;
 }
 
+/* What events have said of a meeting before it was known. */
+static void take_said(pxr_meeting_t *life, const pxr_meeting_t *said)
+{
+    life->state = said->state;
+    life->started_at = said->started_at;
+    life->last_end = said->last_end;
+    life->crowded_until = said->crowded_until;
+    life->empty_since = said->empty_since;
+    life->unhosted_since = said->unhosted_since;
+    life->shares = said->shares;
+    life->present = said->present;
+    life->era = said->era;
+    life->ended_at = 0;
+}
+
 /* Events came before it: what they said is kept. */
 static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
                              const pxr_meeting_record_t *in, pxr_arrival_t *arrival, pxr_time_t now)
@@ -214,16 +229,7 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     }
     pxr_slot_name_room(&tx, &names, link, arrival);
     pxr_tx_put_word(&tx, &slot->names, names);
-    life.state = slot->life.state;
-    life.started_at = slot->life.started_at;
-    life.last_end = slot->life.last_end;
-    life.crowded_until = slot->life.crowded_until;
-    life.empty_since = slot->life.empty_since;
-    life.unhosted_since = slot->life.unhosted_since;
-    life.shares = slot->life.shares;
-    life.present = slot->life.present;
-    life.era = slot->life.era;
-    life.ended_at = 0;
+    take_said(&life, &slot->life);
     if (in->life.era > life.era) {
         adopt_era(&tx, link, &life, in->life.era);
     }

@@ -5,8 +5,9 @@
 
 #include "pxr_text.h"
 
-uint32_t pxr_name_hash(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
-                       const char *text, size_t len)
+/* The 32 bits that the index uses. */
+static uint32_t hash_name(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
+                          const char *text, size_t len)
 {
     char key[PXR_ALIAS_MAX + 8];
     size_t used = 0;
@@ -47,7 +48,7 @@ static bool is_of(const pxr_name_t *name, uint32_t hash, uint32_t workspace, pxr
 uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, pxr_space_t space,
                        const char *text, size_t len)
 {
-    uint32_t hash = pxr_name_hash(store, workspace, space, text, len);
+    uint32_t hash = hash_name(store, workspace, space, text, len);
     uint32_t link = pxr_word(bucket_of(store, hash));
 
     for (uint32_t steps = 0; is_name(store, link) && steps < store->segment->names; steps++) {
@@ -65,7 +66,7 @@ uint32_t pxr_name_find(const pxr_store_t *store, uint32_t workspace, pxr_space_t
 static uint32_t find_nearest(const pxr_store_t *store, uint32_t workspace, const char *text,
                              size_t len)
 {
-    uint32_t hash = pxr_name_hash(store, workspace, PXR_SPACE_DIAL, text, len);
+    uint32_t hash = hash_name(store, workspace, PXR_SPACE_DIAL, text, len);
     uint32_t link = pxr_word(bucket_of(store, hash));
     uint32_t nearest = 0;
     bool ambiguous = false;
@@ -90,7 +91,7 @@ static uint32_t find_nearest(const pxr_store_t *store, uint32_t workspace, const
 bool pxr_name_is_dialled(const pxr_store_t *store, uint32_t workspace, const char *text)
 {
     size_t len = strlen(text);
-    uint32_t hash = pxr_name_hash(store, workspace, PXR_SPACE_DIAL, text, len);
+    uint32_t hash = hash_name(store, workspace, PXR_SPACE_DIAL, text, len);
 
     for (uint32_t link = *bucket_of(store, hash); link != 0; link = pxr_name(store, link)->next) {
         const pxr_name_t *name = pxr_name(store, link);
@@ -201,7 +202,7 @@ void pxr_name_add(pxr_tx_t *tx, uint32_t *siblings, uint32_t slot, pxr_name_kind
     tx->root.free_names = pxr_tx_word(tx, &name->sibling);
     tx->root.names_free--;
     name->generation = pxr_slot(store, slot)->generation;
-    name->hash = pxr_name_hash(store, workspace, pxr_name_space(kind), text, len);
+    name->hash = hash_name(store, workspace, pxr_name_space(kind), text, len);
     name->workspace = workspace;
     name->kind = (uint16_t)kind;
     name->len = (uint16_t)len;

@@ -111,7 +111,7 @@ static int handle(request_rec *r)
 
 static const command_rec directives[] = {
     AP_INIT_TAKE2("BenchAnswer", read_answer, NULL, ACCESS_CONF, "file with the bytes, status"),
-    {NULL},
+    {.name = NULL},
 };
 
 static void register_hooks(apr_pool_t *p)
@@ -122,7 +122,5 @@ static void register_hooks(apr_pool_t *p)
 
 AP_DECLARE_MODULE(bench) = {
     STANDARD20_MODULE_STUFF, create_answer, NULL, NULL, NULL, directives, register_hooks,
-#if defined(AP_MODULE_FLAG_NONE)
     AP_MODULE_FLAG_NONE,
-#endif
 };
