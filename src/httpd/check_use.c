@@ -336,10 +336,13 @@ static void judge_chat(tour_t *tour, const pxr_workspace_t *w)
  * elsewhere it takes a personal link, which the API hands out, or the user who posts for us. */
 static void judge_host(tour_t *tour, const pxr_workspace_t *w)
 {
-    bool same = strncmp(w->join_url, w->site_url, strlen(w->site_url)) == 0;
+    size_t len = strlen(w->site_url);
+    bool same = strncmp(w->join_url, w->site_url, len) == 0 &&
+                (w->join_url[len] == '/' || w->join_url[len] == '\0');
     bool linked = has(tour, w, "pexip-rc-api") || w->rest_credentials_file != NULL;
 
-    if (w->answer.locked && w->pins != PXR_PINS_NONE && !same && !linked) {
+    if (w->answer.locked && w->pins != PXR_PINS_NONE && has(tour, w, "pexip-rc-join") && !same &&
+        !linked) {
         warn(tour, PXR_D_LOCKED,
              apr_psprintf(tour->pool,
                           "nobody can become host of a locked meeting: browsers send no session to "
