@@ -190,7 +190,19 @@ static int enter_workspaces(server_rec *s, apr_pool_t *ptemp)
     return 1;
 }
 
-static int make_ready(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
+/* The check of the configuration has prepared the driver that is wanted now, which need not be the
+ * one that goes on. */
+static void prepare_driver(server_rec *s, apr_pool_t *pconf)
+{
+    const char *why =
+        strcmp(database.driver, PXR_DB_NONE) != 0 ? pxr_db_check(pconf, &database) : NULL;
+
+    if (why != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, PXR_D_DATABASE ": %s", why);
+    }
+}
+
+static int make_ready(server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp, retained_t *retained)
 {
     bool first = retained->memory.base == NULL;
     void *before = retained->memory.base;
@@ -202,6 +214,7 @@ static int make_ready(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
     }
     database.driver = retained->driver;
     database.params = retained->params;
+    prepare_driver(s, pconf);
     if (first && pxr_state_dir_is_needed(&database) && !make_state_dir(s, retained->state_dir)) {
         return 0;
     }
@@ -249,7 +262,7 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (retained == NULL) {
         retained = ap_retained_data_create(PXR_RETAINED_KEY, sizeof(*retained));
     }
-    ready = make_ready(s, ptemp, retained);
+    ready = make_ready(s, pconf, ptemp, retained);
     started_at = retained->started_at;
     store_is_open = retained->memory.base != NULL;
     return ready || pxr_is_reload() ? OK : !OK;
