@@ -1,4 +1,4 @@
-# make deps | run | test | build-deps | all | install; see README.md. Nothing is written outside build/.
+# make deps | run | test | check | bench | build-deps | all | install | deb; see README.md. Nothing is written outside build/.
 
 APXS    ?= $(firstword $(wildcard /usr/bin/apxs /usr/bin/apxs2 /usr/sbin/apxs) apxs)
 PYTHON  ?= /usr/bin/python3
@@ -45,7 +45,8 @@ APR_FLAGS   = -isystem $(shell apr-1-config --includedir) $(shell apr-1-config -
 HTTPD_FLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS)
 flags_for = $(if $(filter $(APR),$(1)),$(APR_FLAGS)) $(if $(filter $(HTTPD),$(1)),$(HTTPD_FLAGS))
 
-.PHONY: all bench deps build-deps run test install clean format unit sanitized app plugin contract browser node
+.PHONY: all alerts bench check replay fuzzers tsan coverage deb deb-test deps build-deps run test install clean \
+        format unit sanitized app plugin contract browser node
 
 all: $(SO)
 
@@ -83,6 +84,76 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,sanitize
 	    $(call objects,sanitized,$(PURE) $(DB)) -lcmocka $(SO_LIBS)
 
 unit: $(addprefix $(BUILD)/unit/,$(UNITS))
+
+# The fuzz targets over the inputs that are kept, as part of the tests.
+FUZZ = $(patsubst test/fuzz/%.c,%,$(filter-out test/fuzz/replay.c,$(wildcard test/fuzz/*.c)))
+FUZZ_HEADERS = $(wildcard test/fuzz/*.h test/unit/*.h)
+
+$(BUILD)/replay/%: test/fuzz/%.c test/fuzz/replay.c $(FUZZ_HEADERS) $(call objects,sanitized,$(PURE))
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(BASE)) $(SANITIZE) -o $@ $(filter %.c %.o,$^) -lcmocka $(SO_LIBS)
+
+replay: $(addprefix $(BUILD)/replay/,$(FUZZ))
+
+# What takes long: TIME seconds for each fuzz target, the instrumented module under the other MPMs,
+# races, memory that was never written, and coverage.
+CHECK_PACKAGES = clang libclang-rt-dev valgrind
+TIME ?= 60
+
+FUZZING = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+          -fno-omit-frame-pointer -O1 -g
+
+$(BUILD)/fuzzing/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(BASE) $(FUZZING) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(BUILD)/fuzzers/%: test/fuzz/%.c $(FUZZ_HEADERS) $(call objects,fuzzing,$(PURE))
+	@mkdir -p $(@D)
+	clang $(filter-out -MMD -MP,$(BASE)) $(FUZZING) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) \
+	    -lcmocka $(SO_LIBS)
+
+fuzzers: $(addprefix $(BUILD)/fuzzers/,$(FUZZ))
+
+# Compiled without warnings: some come from little optimisation only, one from fences, which
+# ThreadSanitizer does not know.
+UNWARNED = $(filter-out $(WARNINGS) -MMD -MP,$(BASE))
+TSAN      = -fsanitize=thread -fno-omit-frame-pointer -O1 -g
+TSAN_WRAP = -Wl,--wrap=pthread_mutex_clocklock
+
+$(BUILD)/tsan/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(UNWARNED) -MMD -MP $(TSAN) $(call flags_for,$<) -c $< -o $@
+
+$(BUILD)/tsan/mod_pexip_rc.so: $(call objects,tsan,$(PURE) $(DB) $(HTTPD) test/support/tsan.c) src/httpd/exports.map
+	$(CC) $(LINK) $(TSAN) $(TSAN_WRAP) -o $@ $(filter %.o,$^) $(SO_LIBS)
+
+$(BUILD)/tsan/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,tsan,$(PURE) $(DB) test/support/tsan.c)
+	@mkdir -p $(@D)
+	$(CC) $(UNWARNED) $(TSAN) $(TSAN_WRAP) $(call flags_for,$<) -o $@ $(filter %.c %.o,$^) -lcmocka $(SO_LIBS)
+
+# Those in which threads meet.
+THREADED = $(notdir $(basename $(shell grep -l pthread_create test/unit/test_*.c)))
+
+tsan: $(BUILD)/tsan/mod_pexip_rc.so $(addprefix $(BUILD)/tsan/unit/,$(THREADED))
+
+COVERAGE = --coverage -O0 -g
+
+$(BUILD)/coverage/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(UNWARNED) -MMD -MP $(COVERAGE) $(call flags_for,$<) -c $< -o $@
+
+$(BUILD)/coverage/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(call objects,coverage,$(PURE) $(DB))
+	@mkdir -p $(@D)
+	$(CC) $(UNWARNED) $(COVERAGE) $(call flags_for,$<) -o $@ $(filter %.c %.o,$^) -lcmocka $(SO_LIBS)
+
+coverage: $(addprefix $(BUILD)/coverage/unit/,$(UNITS))
+
+check: deps
+	@sh test/support/deps.sh $(CHECK_PACKAGES)
+	@$(MAKE) --no-print-directory all unit sanitized fuzzers tsan coverage
+	@PXR_FUZZ_TIME=$(TIME) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/all.py $(or $(ARGS),$(CHECK_PARTS))
+
+CHECK_PARTS = fuzzing sanitized-worker sanitized-prefork tsan valgrind coverage
 
 # What runs inside Rocket.Chat, and what proves that it fits, comes from npm by name and version, npm
 # itself included: the one of Debian 12 knows no overrides but of ranges of versions. Everything they
@@ -219,6 +290,15 @@ browser: node
 	@$(if $(shell command -v chromium),:,sh test/support/deps.sh chromium)
 	@$(MAKE) --no-print-directory $(NPM_HOME)/browser/installed $(PLUGIN_SCRIPT)
 
+# What tests the alert rules.
+PROMTOOL = $(BUILD)/prometheus/usr/bin/promtool
+
+$(PROMTOOL):
+	@sh test/support/promtool.sh $(BUILD)/prometheus
+
+alerts:
+	@$(if $(shell command -v promtool),:,$(MAKE) --no-print-directory $(PROMTOOL))
+
 # What the speed is compared with. BENCH passes options: BENCH="--rounds 9 --meetings 10".
 BENCH_PACKAGES = wrk
 
@@ -239,7 +319,7 @@ run: deps
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/run/play.py --port $(PORT) $(ARGS)
 
 test: deps
-	@$(MAKE) --no-print-directory all unit sanitized
+	@$(MAKE) --no-print-directory all unit replay sanitized
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/all.py $(ARGS)
 
 # An administrator's configuration is not overwritten.
@@ -260,11 +340,24 @@ install: $(SO)
 	    fi; \
 	fi
 
+# A package for Debian, build/deb/libapache2-mod-pexip-rc_*.deb.
+DEB_PACKAGES = dpkg-dev debhelper lintian
+
+deb:
+	@sh test/support/deps.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)
+	@sh conf/debian/build.sh $(BUILD)/deb
+
+# What test/deb installs the package beside.
+deb-test: deb
+	@sh test/deb/fetch.sh "$(abspath $(BUILD))/deb-test"
+
 format:
-	clang-format -i mod_pexip_rc.c include/*.h src/*/*.[ch] test/unit/*.[ch]
+	clang-format -i mod_pexip_rc.c include/*.h src/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch]
 
 clean:
 	rm -rf $(BUILD)
 
 -include $(wildcard $(BUILD)/plain/*.d $(BUILD)/plain/src/*/*.d \
-                    $(BUILD)/sanitized/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/unit/*.d)
+                    $(BUILD)/sanitized/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/unit/*.d \
+                    $(BUILD)/fuzzing/src/*/*.d $(BUILD)/tsan/*.d $(BUILD)/tsan/src/*/*.d \
+                    $(BUILD)/coverage/src/*/*.d)

@@ -11,6 +11,7 @@
  *   media location  src/httpd/media_location.c
  *   history         src/httpd/handler_history.c, history_thread.c, history_page.c
  *   audit trail     src/httpd/event_log.c
+ *   monitoring      src/httpd/handler_metrics.c, metrics_text.c, status_hook.c
  *   credentials     src/httpd/provider.c
  */
 
@@ -22,6 +23,7 @@
 static void register_hooks(apr_pool_t *p)
 {
     pxr_register_provider(p);
+    pxr_register_status_hook();
     ap_hook_pre_config(pxr_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(pxr_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(pxr_post_config, NULL, NULL, APR_HOOK_MIDDLE);

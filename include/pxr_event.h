@@ -151,9 +151,9 @@ typedef struct {
     uint32_t present;
     uint64_t scope; /* hash of the breakout's uuid, 0 for the main room */
     pxr_time_t start_time;
-    pxr_time_t end_time;
-    pxr_time_t last_at; /* our clock */
-    pxr_order_t order;  /* of the newest event */
+    pxr_time_t end_time; /* while it is open: of the hosting before */
+    pxr_time_t last_at;  /* our clock */
+    pxr_order_t order;   /* of the newest event */
 } pxr_share_t;
 
 /* What an event may say of a leg, or leave as it was said before. */
@@ -167,10 +167,10 @@ typedef enum {
     PXR_SAID,
 } pxr_said_t;
 
-/* One call leg. A person may have several (event reference 0.1, rule 6). */
+/* One call leg. A person may have several (event reference 0.1, rule 6). Its name is kept beside
+ * it: that is nearly always far shorter than it may be. */
 typedef struct {
     char uuid[PXR_UUID_MAX + 1];
-    char name[PXR_NAME_CHARS + 1];
     char protocol[PXR_PROTOCOL_MAX + 1];
     uint8_t known;    /* 0: just made for this event */
     uint8_t closed;   /* its disconnect was seen; final */
@@ -198,6 +198,7 @@ typedef struct {
     pxr_share_t share;  /* of the speaking node, in the room it speaks of */
     pxr_share_t former; /* where the leg is counted, if that is another one */
     pxr_leg_t leg;
+    char leg_name[PXR_NAME_CHARS + 1]; /* "": unknown */
     bool has_former;
     uint64_t conversation; /* hashes of the event's texts: core has no key */
     uint64_t related[PXR_RELATED_MAX];

@@ -212,6 +212,7 @@ typedef struct {
     pxr_keeper_state_t state;
     pxr_time_t since;
     pxr_time_t synced_at;  /* last round that succeeded */
+    pxr_time_t written_at; /* last round that left nothing to be written, 0: none yet */
     pxr_time_t commit_at;  /* last commit */
     pxr_time_t busy_since; /* the call that is under way; 0: none */
     int64_t revision;

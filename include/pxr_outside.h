@@ -26,8 +26,9 @@ typedef enum {
 /* Places that there are of each kind. */
 uint32_t pxr_store_places(pxr_place_kind_t kind);
 
-/* Takes one of the first `most` places. Waits for it at most `wait` microseconds; -1 where none
- * became free. The place belongs to the thread; its death gives it back. */
+/* Takes the last free one of the first `most` places, so that who may have fewer than others finds
+ * them free for longest. Waits for it at most `wait` microseconds; -1 where none became free. The
+ * place belongs to the thread; its death gives it back. */
 int pxr_store_place_enter(const pxr_store_t *store, pxr_place_kind_t kind, uint32_t most,
                           int64_t wait);
 void pxr_store_place_leave(const pxr_store_t *store, pxr_place_kind_t kind, int place);

@@ -57,6 +57,7 @@ typedef struct {
     char meeting[PXR_MEETING_ID_MAX + 1];
     char node[PXR_NODE_MAX + 1];
     uint64_t scope;
+    char name[PXR_NAME_CHARS + 1];
     pxr_leg_t leg;
 } pxr_leg_record_t;
 

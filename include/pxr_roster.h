@@ -19,6 +19,7 @@ typedef struct {
  * leg.conversation and leg.related. */
 typedef struct {
     pxr_leg_t leg;
+    char name[PXR_NAME_CHARS + 1];
     uint64_t key;
     size_t group; /* from here on: scratch space of the roster */
     size_t person;

@@ -191,8 +191,8 @@ pxr_status_t pxr_store_close(const pxr_store_t *store, uint32_t workspace, pxr_r
 /* Applies one event that `user` delivered for a workspace. What it changed is or-ed into *changed
  * (PXR_CHANGED_...); an event about none of our meetings changes nothing and is PXR_MISSING. `ours`
  * tells that it carries our service tag and our kind of name: then its meeting may be one that the
- * database knows and this memory does not yet, and it is remembered. PXR_FULL where a table has no
- * room for what it tells. */
+ * database knows and this memory does not yet, and it is remembered. PXR_INVALID for one about a
+ * leg that does not say which; PXR_FULL where a table has no room for what it tells. */
 pxr_status_t pxr_store_event(const pxr_store_t *store, uint32_t workspace, const char *user,
                              const pxr_event_t *event, bool ours, pxr_time_t now,
                              unsigned *changed);

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Runs every test and closes with one line `N passed, N failed`, and `, N skipped` where something could not be run.
 
-Arguments name the parts to run (lint, unit, play, event, worker, prefork, sanitized, contract, browser, machines,
-fault, fault-worker, fault-prefork); without any, all run. The parts that use the processor little run three at a time.
+Arguments name the parts to run (lint, unit, fuzz, play, event, worker, prefork, deb, sanitized, contract, browser,
+machines, fault, fault-worker, fault-prefork, alerts); without any, all of these run. The parts that use the processor
+little run three at a time. Further parts are those of `make check`: fuzzing, sanitized-worker, sanitized-prefork, tsan,
+valgrind, coverage.
 """
 
 import os
@@ -96,14 +98,81 @@ def integration(name, mpm, arguments=(), paths=("test/integration",), **environm
     return passed, failed or int(status != 0), text
 
 
-def sanitized():
+def fuzz():
+    """The inputs that are kept for each fuzz target, found ones among them."""
+    passed = failed = 0
+    texts = []
+    for corpus in sorted(path for path in (TOP / "test" / "fuzz" / "corpus").iterdir()):
+        status, text = run([str(BUILD / "replay" / corpus.name), str(corpus)])
+        passed += status == 0
+        failed += status != 0
+        if status != 0:
+            texts.append(f"{corpus.name}:\n{text}")
+    return passed, failed, "\n".join(texts)
+
+
+def checked(command, label, **environment):
+    """A script that closes with how many of its own passed and failed."""
+    status, text = run(command, **environment)
+    print(text, end="", flush=True)
+    counts = re.findall(rf"^{label}: (\d+) passed, (\d+) failed$", text, re.M)
+    passed, failed = map(int, counts[-1]) if counts else (0, 0)
+    return passed, failed or int(status != 0), text
+
+
+def fuzzing():
+    seconds = int(os.environ.get("PXR_FUZZ_TIME", "60"))
+    return checked([PYTHON, "test/fuzz/fuzz.py", "--time", str(seconds)], "fuzz")
+
+
+def coverage():
+    return checked([PYTHON, "test/support/coverage.py"], "coverage")
+
+
+def library(name):
+    return subprocess.run([os.environ.get("CC", "cc"), f"-print-file-name={name}"],
+                          capture_output=True, text=True, check=True).stdout.strip()
+
+
+def tsan():
+    """The unit programs in which threads meet, and what keeps the background threads busy. Processes that share
+    memory are no threads: of them this sees nothing, test_store_processes and the faults are about those."""
+    options = f"suppressions={TOP / 'test' / 'support' / 'tsan.supp'}:history_size=4:ignore_noninstrumented_modules=1"
+    passed = failed = 0
+    texts = []
+    for program in sorted(path for path in (BUILD / "tsan" / "unit").glob("test_*") if path.suffix == ""):
+        status, text = run([str(program)], TSAN_OPTIONS=options)
+        passed += status == 0
+        failed += status != 0
+        if status != 0:
+            texts.append(f"{program.name}:\n{text}")
+    good, bad, text = integration("tsan", "event", ("-m", "not slow and not once"),
+                                  [f"test/integration/test_{name}.py" for name in THREADS],
+                                  PXR_MODULE=str(BUILD / "tsan" / "mod_pexip_rc.so"),
+                                  PXR_PRELOAD=library("libtsan.so"), TSAN_OPTIONS=options)
+    return passed + good, failed + bad, "\n".join([*texts, text])
+
+
+def valgrind():
+    """A whole meeting: what reads memory that was never written, which no sanitizer above sees."""
+    from httpd import free_ports
+    place = BUILD / "valgrind"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    wrapper = (f"/usr/bin/valgrind --quiet --leak-check=full --show-leak-kinds=definite "
+               f"--log-file={place}/%p.log")
+    status, text = run([PYTHON, "test/run/play.py", "--once", "--port", str(free_ports(1)[0])], PXR_WRAPPER=wrapper)
+    reports = [path.read_text() for path in sorted(place.glob("*.log"))]
+    failed = int(status != 0) + sum(bool(report) for report in reports) + int(not reports)
+    return int(failed == 0), failed, "\n".join([text, *reports])
+
+
+def sanitized(name="sanitized", mpm="event", cases="not slow and not once"):
     """The integration tests with the instrumented module. Leaks are the business of httpd's pools;
     the unit tests look for ours."""
-    library = subprocess.run([os.environ.get("CC", "cc"), "-print-file-name=libasan.so"],
-                             capture_output=True, text=True, check=True).stdout.strip()
-    return integration("sanitized", "event", ("-m", "not slow and not once"),
+    return integration(name, mpm, ("-m", cases),
                        PXR_MODULE=str(BUILD / "sanitized" / "mod_pexip_rc.so"),
-                       PXR_PRELOAD=library,
+                       PXR_PRELOAD=library("libasan.so"),
                        ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:handle_abort=0",
                        UBSAN_OPTIONS="print_stacktrace=1")
 
@@ -119,6 +188,15 @@ def with_packages(name, obtainable=lambda: True):
     return 0, 0, f"{text}\n{name.upper()} TESTS ARE SKIPPED: what they need from npm or Debian cannot be had", 1
 
 
+def alerts():
+    """The rules of Prometheus, by its own tool. Where that cannot be had, and only then, the part is skipped."""
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", "alerts"])
+    if status == 0:
+        return integration("alerts", "event", paths=["test/alerts"])
+    return (0, 1, text) if archive_answers() else (0, 0, f"{text}\nALERT TESTS ARE SKIPPED: Debian's archive does not answer", 1)
+
+
 def registry_answers():
     if not shutil.which("npm"):
         return False
@@ -127,9 +205,32 @@ def registry_answers():
     return status == 0
 
 
+# Tests in which the keeper, the messenger and the readers of the history are at work.
+THREADS = ("delivery", "fallback", "history", "roster", "webhook")
 def browser():
     from browser import chromium
     return with_packages("browser", chromium)
+
+
+def deb():
+    """The package, and its life on a machine that is made for it."""
+    from machine import why_not
+    with PREPARING:
+        status, text = run(["make", "--no-print-directory", "deb-test"])
+    if status != 0:
+        return (0, 1, text) if archive_answers() else (0, 0, f"{text}\nDEB TESTS ARE SKIPPED: Debian's archive does not answer", 1)
+    with TemporaryDirectory(prefix="pxr-", dir="/tmp") as directory:
+        reason = why_not(f"{directory}/probe")
+    if reason:
+        return 1, 0, f"THE PACKAGE IS BUILT, THE TESTS THAT INSTALL IT ARE SKIPPED: {reason}", 1
+    passed, failed, text = integration("deb", "event", paths=["test/deb"])
+    return passed + 1, failed, text
+
+
+def archive_answers():
+    """apt calls it a success, else, where it could fetch nothing."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    return run([*as_root, "apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"])[0] == 0
 
 
 # Half of the fault tests, by the time that they take.
@@ -139,6 +240,7 @@ MACHINES = [f"test/fault/test_{name}.py" for name in ("kills", "two_machines", "
 PARTS = {
     "lint": lint,
     "unit": unit,
+    "fuzz": fuzz,
     "play": play,
     # The longest first: three parts run at a time.
     "machines": lambda: integration("machines", "event", paths=MACHINES),
@@ -148,16 +250,28 @@ PARTS = {
     "browser": browser,
     "worker": lambda: integration("worker", "worker", ("-m", "not once and not any_mpm")),
     "prefork": lambda: integration("prefork", "prefork", ("-m", "not once and not any_mpm")),
+    "deb": deb,
     "sanitized": sanitized,
+    "alerts": alerts,
     "fault-worker": lambda: integration("fault-worker", "worker", ("-m", "mpm"), FAULTS),
     "fault-prefork": lambda: integration("fault-prefork", "prefork", ("-m", "mpm"), FAULTS),
+}
+
+# What `make check` adds.
+FURTHER = {
+    "fuzzing": fuzzing,
+    "sanitized-worker": lambda: sanitized("sanitized-worker", "worker", "not slow and not once and not any_mpm"),
+    "sanitized-prefork": lambda: sanitized("sanitized-prefork", "prefork", "not slow and not once and not any_mpm"),
+    "tsan": tsan,
+    "valgrind": valgrind,
+    "coverage": coverage,
 }
 
 
 def one_part(name):
     began = time.monotonic()
     try:
-        passed, failed, text, *rest = PARTS[name]()
+        passed, failed, text, *rest = {**PARTS, **FURTHER}[name]()
     except subprocess.TimeoutExpired as late:
         passed, failed, text, *rest = 0, 1, f"{late.stdout or ''}\ntook longer than {TIME_LIMIT} s"
     skipped = sum(rest)
@@ -171,9 +285,9 @@ def summary(passed, failed, skipped):
 
 def main():
     names = sys.argv[1:] or list(PARTS)
-    unknown = [name for name in names if name not in PARTS]
+    unknown = [name for name in names if name not in PARTS and name not in FURTHER]
     if unknown:
-        sys.exit(f"there is no part {', '.join(unknown)}; parts are {', '.join(PARTS)}")
+        sys.exit(f"there is no part {', '.join(unknown)}; parts are {', '.join([*PARTS, *FURTHER])}")
     passed = failed = skipped = 0
     with ThreadPoolExecutor(max_workers=3) as pool:
         for good, bad, left, line, text in pool.map(one_part, names):

@@ -25,14 +25,14 @@ static void add_interval(pxr_attendee_t *person, const pxr_leg_t *leg)
     }
 }
 
-static void add_leg(pxr_attendee_t *person, const pxr_leg_t *leg)
+static void add_leg(pxr_attendee_t *person, const pxr_roster_leg_t *leg)
 {
     pxr_roster_add(leg, &person->name, &person->protocol, &person->role);
-    if ((pxr_quality_t)leg->worst_quality > person->quality) {
-        person->quality = (pxr_quality_t)leg->worst_quality;
+    if ((pxr_quality_t)leg->leg.worst_quality > person->quality) {
+        person->quality = (pxr_quality_t)leg->leg.worst_quality;
     }
-    if (pxr_leg_in_room(leg)) {
-        add_interval(person, leg);
+    if (pxr_leg_in_room(&leg->leg)) {
+        add_interval(person, &leg->leg);
     }
 }
 
@@ -55,7 +55,7 @@ size_t pxr_attendance(pxr_roster_leg_t *legs, size_t count, uint32_t *index, pxr
             }
         }
         if (legs[root].person < max) {
-            add_leg(&people[legs[root].person], &legs[i].leg);
+            add_leg(&people[legs[root].person], &legs[i]);
         }
     }
     return persons;

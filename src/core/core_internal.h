@@ -15,7 +15,7 @@ void pxr_roster_group(pxr_roster_leg_t *legs, size_t count, uint32_t *index);
 size_t pxr_roster_root(pxr_roster_leg_t *legs, size_t i);
 
 /* Takes name, protocol and role of one more leg of a person, who begins with "", "" and unknown. */
-void pxr_roster_add(const pxr_leg_t *leg, const char **name, const char **protocol,
+void pxr_roster_add(const pxr_roster_leg_t *leg, const char **name, const char **protocol,
                     pxr_role_t *role);
 
 /* Decodes percent-encoding once, and '+' to a blank where `plus`. PXR_INVALID on a bad escape or a

@@ -176,10 +176,11 @@ static bool begins_run(const pxr_publisher_t *p, const pxr_event_t *event)
     return event->time > p->time;
 }
 
-/* An event of the run before, with the numbers of that run. */
+/* An event of the run before, with the numbers of that run. Where such a run is known even a number
+ * that fits into the present one makes it no event of this one. */
 static bool is_straggler(const pxr_publisher_t *p, const pxr_event_t *event)
 {
-    return event->seq > p->highest && event->time != 0 && p->began != 0 &&
+    return (event->seq > p->highest || p->former != 0) && event->time != 0 && p->began != 0 &&
            event->time + PXR_CLOCK_TOLERANCE < p->began;
 }
 

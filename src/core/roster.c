@@ -78,27 +78,27 @@ static int by_arrival(const void *a, const void *b)
     return strcmp(left->uuid, right->uuid);
 }
 
-void pxr_roster_add(const pxr_leg_t *leg, const char **name, const char **protocol,
+void pxr_roster_add(const pxr_roster_leg_t *leg, const char **name, const char **protocol,
                     pxr_role_t *role)
 {
-    bool in_room = pxr_leg_in_room(leg);
+    bool in_room = pxr_leg_in_room(&leg->leg);
 
     if (leg->name[0] != '\0' && ((*name)[0] == '\0' || in_room)) {
         *name = leg->name;
     }
-    if (leg->protocol[0] != '\0' && ((*protocol)[0] == '\0' || in_room)) {
-        *protocol = leg->protocol;
+    if (leg->leg.protocol[0] != '\0' && ((*protocol)[0] == '\0' || in_room)) {
+        *protocol = leg->leg.protocol;
     }
-    if ((pxr_role_t)leg->role > *role) {
-        *role = (pxr_role_t)leg->role;
+    if ((pxr_role_t)leg->leg.role > *role) {
+        *role = (pxr_role_t)leg->leg.role;
     }
 }
 
-static void add_leg(pxr_person_t *person, const pxr_leg_t *leg)
+static void add_leg(pxr_person_t *person, const pxr_roster_leg_t *leg)
 {
     pxr_roster_add(leg, &person->name, &person->protocol, &person->role);
-    if ((pxr_quality_t)leg->quality > person->quality) {
-        person->quality = (pxr_quality_t)leg->quality;
+    if ((pxr_quality_t)leg->leg.quality > person->quality) {
+        person->quality = (pxr_quality_t)leg->leg.quality;
     }
 }
 
@@ -147,7 +147,7 @@ size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index,
             }
         }
         if (legs[root].person < max) {
-            add_leg(&people[legs[root].person], &legs[i].leg);
+            add_leg(&people[legs[root].person], &legs[i]);
         }
     }
     return persons;

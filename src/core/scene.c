@@ -56,7 +56,6 @@ static int32_t open_share(pxr_scene_t *scene, pxr_share_t *share)
     empty_share(share);
     share->open = 1;
     share->era = scene->meeting.era;
-    share->end_time = 0;
     return 1;
 }
 
@@ -94,12 +93,15 @@ static unsigned touch_share(pxr_scene_t *scene, const pxr_order_t *order, pxr_ti
     return PXR_CHANGED_SHARE;
 }
 
-/* An event from before the end of the node's share says nothing about the present. */
-static bool is_from_before_end(const pxr_scene_t *scene, const pxr_order_t *order)
+/* An event from before the end of the node's share, or before the present one began, says nothing
+ * about the present. */
+static bool is_from_before(const pxr_scene_t *scene, const pxr_order_t *order)
 {
     const pxr_share_t *share = &scene->share;
+    pxr_time_t began = pxr_time_later(share->start_time, share->end_time);
 
-    return share->known && !share->open && pxr_order_compare(order, &share->order) < 0;
+    return share->known && pxr_order_compare(order, &share->order) < 0 &&
+           (!share->open || (order->time != 0 && order->time + PXR_CLOCK_TOLERANCE < began));
 }
 
 static unsigned conference_started(pxr_scene_t *scene, const pxr_event_t *event,
@@ -134,7 +136,7 @@ static unsigned conference_started(pxr_scene_t *scene, const pxr_event_t *event,
 static unsigned conference_updated(pxr_scene_t *scene, const pxr_event_t *event,
                                    const pxr_order_t *order, pxr_time_t now)
 {
-    if (is_from_before_end(scene, order)) {
+    if (is_from_before(scene, order)) {
         return 0;
     }
     note_start(scene, first_known(event->start_time, event->time, now), now);
@@ -171,7 +173,7 @@ static void merge_leg(pxr_scene_t *scene, const pxr_event_t *event)
     pxr_leg_t *leg = &scene->leg;
 
     if (event->name[0] != '\0') {
-        memcpy(leg->name, event->name, sizeof(leg->name));
+        memcpy(scene->leg_name, event->name, sizeof(scene->leg_name));
         leg->said_at[PXR_SAID_NAME] = event->time;
     }
     if (event->protocol[0] != '\0') {
@@ -274,6 +276,10 @@ static void note_farewell(pxr_leg_t *leg, const pxr_order_t *order)
         /* When it came to this node is not known. */
         leg->joined_seq = 0;
         leg->joined_run = 0;
+    } else if (leg->closed) {
+        /* From another room: it came there after the farewell from the one before. */
+        leg->joined_seq = leg->order.seq;
+        leg->joined_run = leg->order.run;
     }
     leg->order = *order;
 }
@@ -301,10 +307,10 @@ static unsigned leg_disconnected(pxr_scene_t *scene, const pxr_event_t *event,
     people = detach(scene, &changed);
     merge_leg(scene, event);
     leg->known = 1;
-    leg->closed = 1;
     leg->left_at = first_known(event->end_time, event->time, now);
     leg->heard_at = now;
     note_farewell(leg, order);
+    leg->closed = 1;
     note_end(scene, leg->left_at);
     if (scene->share.known) {
         scene->share.last_at = now;
@@ -346,7 +352,7 @@ static unsigned leg_seen(pxr_scene_t *scene, const pxr_event_t *event, const pxr
     int32_t shares;
 
     if ((leg->closed ? !is_back(scene, event, order) : is_overtaken(leg, order, false)) ||
-        is_from_before_end(scene, order)) {
+        is_from_before(scene, order)) {
         return 0;
     }
     /* Said again about a leg that went with its share, it is no evidence of a return. */

@@ -24,7 +24,7 @@ static const pxr_field_t leg_keys[] = {PXR_FIELD(pxr_leg_record_t, "workspace", 
 static const pxr_field_t leg_fields[] = {
     PXR_FIELD(pxr_leg_record_t, "node", node),
     PXR_FIELD(pxr_leg_record_t, "scope", scope),
-    LEG(name),
+    PXR_FIELD(pxr_leg_record_t, "name", name),
     LEG(protocol),
     LEG(closed),
     LEG(present),

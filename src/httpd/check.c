@@ -2,6 +2,7 @@
 
 #include <apr_strings.h>
 #include <unistd.h>
+#include <unixd.h>
 
 apr_array_header_t *pxr_workspaces;
 
@@ -22,8 +23,8 @@ typedef struct {
 
 static void fail(check_t *c, const char *directive, const char *why, const char *place)
 {
-    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, c->server, "%s: %s (%s)", directive, why,
-                 place != NULL ? place : "no line of the configuration");
+    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, c->server, "PXR1001: %s: %s (%s)",
+                 directive, why, place != NULL ? place : "no line of the configuration");
     c->failed = 1;
     if (c->draft != NULL) {
         c->draft->failed = 1;
@@ -177,7 +178,8 @@ static draft_t *draft_for(check_t *c, const pxr_server_conf_t *conf)
 static void warn_open(check_t *c, const char *directive, const char *path)
 {
     ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
-                 "%s: '%s' can be read or changed by others, chmod 600 it", directive, path);
+                 "PXR1002: %s: '%s' can be read or changed by others, chmod 600 it", directive,
+                 path);
 }
 
 /* Tells what is wrong with a file of secrets; false where it cannot be used. */
@@ -214,9 +216,10 @@ static void read_pair(check_t *c, draft_t *draft, pxr_setting_t setting, const c
 static void warn_short(check_t *c, const char *directive, const char *path, const char *secret)
 {
     if (strlen(secret) < 16) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
-                     "%s: the secret in '%s' is shorter than 16 characters and can be guessed",
-                     directive, path);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
+            "PXR1003: %s: the secret in '%s' is shorter than 16 characters and can be guessed",
+            directive, path);
     }
 }
 
@@ -288,14 +291,15 @@ static void finish_chat(check_t *c, draft_t *draft)
              draft->settings.place[PXR_SET_ROOM_ALIAS]);
     }
     if (w->persistent_chat && w->rest_credentials_file == NULL) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
-                     "%s: without %s no chat can be made, only one that the creator of a meeting "
-                     "names is shown beside the call",
-                     PXR_D_CHAT, PXR_D_REST_CREDENTIALS);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
+            "PXR1004: %s: without %s no chat can be made, only one that the creator of a meeting "
+            "names is shown beside the call",
+            PXR_D_CHAT, PXR_D_REST_CREDENTIALS);
     }
     if (w->scheduled_room != NULL && w->rest_credentials_file == NULL) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, c->server,
-                     "%s: without %s no chat can be made below '%s'", PXR_D_SCHEDULED,
+                     "PXR1005: %s: without %s no chat can be made below '%s'", PXR_D_SCHEDULED,
                      PXR_D_REST_CREDENTIALS, w->scheduled_room);
     }
 }
@@ -421,14 +425,34 @@ static void finish_all(check_t *c)
     c->draft = NULL;
 }
 
+/* Whoever else can write there can put another database into place. A running server goes on with
+ * what it has. */
+static const char *why_shared(const apr_finfo_t *info)
+{
+    uid_t user = geteuid() == 0 ? ap_unixd_config.user_id : geteuid();
+
+    if (pxr_is_reload()) {
+        return NULL;
+    }
+    if (info->user != user && info->user != 0) {
+        return "belongs to neither httpd's run user nor root";
+    }
+    return (info->protection & (APR_FPROT_GWRITE | APR_FPROT_WWRITE)) != 0
+               ? "can be changed by others, chmod 700 it"
+               : NULL;
+}
+
 static void check_state_dir(check_t *c, const char *dir)
 {
     const char *parent = ap_make_dirstr_parent(c->pool, dir);
     const char *why = NULL;
     apr_finfo_t info;
 
-    if (apr_stat(&info, dir, APR_FINFO_TYPE | APR_FINFO_LINK, c->pool) == APR_SUCCESS) {
-        why = info.filetype == APR_DIR ? NULL : "is no directory";
+    if (apr_stat(&info, dir,
+                 APR_FINFO_TYPE | APR_FINFO_LINK | APR_FINFO_USER | APR_FINFO_UPROT |
+                     APR_FINFO_GPROT | APR_FINFO_WPROT,
+                 c->pool) == APR_SUCCESS) {
+        why = info.filetype == APR_DIR ? why_shared(&info) : "is no directory";
     } else if (apr_stat(&info, parent, APR_FINFO_TYPE, c->pool) != APR_SUCCESS ||
                info.filetype != APR_DIR) {
         why = "cannot be made, because the directory above it does not exist";

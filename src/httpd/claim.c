@@ -24,6 +24,7 @@ static const endpoint_t endpoints[] = {
     {"pexip-rc-webhook", "/webhook", true, false, pxr_handle_webhook},
     {"pexip-rc-chat", "/chat", true, false, pxr_handle_chat},
     {"pexip-rc-status", "/status", true, true, pxr_handle_status},
+    {"pexip-rc-metrics", "/metrics", true, true, pxr_handle_metrics},
 };
 
 static const endpoint_t *endpoint_named(const char *name)
@@ -187,6 +188,12 @@ pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_
     return status;
 }
 
+void pxr_count_result(request_rec *r, const pxr_call_t *call, pxr_counter_t counter)
+{
+    pxr_store_count(call->store, call->workspace->number, counter, 1);
+    apr_table_setn(r->notes, PXR_NOTE_RESULT, pxr_counter_name(counter));
+}
+
 int pxr_handle(request_rec *r)
 {
     const endpoint_t *endpoint = endpoint_named(r->handler);
@@ -198,11 +205,12 @@ int pxr_handle(request_rec *r)
         return DECLINED;
     }
     if (endpoint->protected && !is_protected(r)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "%s answers nobody here, because nobody has to prove who he is: add AuthType "
-                      "Basic and Require valid-user, or client certificates, or guard the section "
-                      "by Require ip and add " PXR_D_ANONYMOUS " On",
-                      endpoint->name);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "PXR1021: %s answers nobody here, because nobody has to prove who he is: add AuthType "
+            "Basic and Require valid-user, or client certificates, or guard the section "
+            "by Require ip and add " PXR_D_ANONYMOUS " On",
+            endpoint->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     call.workspace = conf->workspace;
@@ -210,16 +218,17 @@ int pxr_handle(request_rec *r)
     call.rest = rest_of(r->uri, endpoint);
     if (call.workspace != NULL &&
         (call.store == NULL || call.workspace->number == PXR_WORKSPACE_UNKNOWN)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "%s has no working set: see what the log said when httpd was started or "
-                      "reloaded",
-                      endpoint->name);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "PXR1022: %s has no working set: see what the log said when httpd was started or "
+            "reloaded",
+            endpoint->name);
         return HTTP_SERVICE_UNAVAILABLE;
     }
     if (call.workspace == NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "%s belongs to no workspace here: set " PXR_D_SITE_URL " and " PXR_D_BASE_URL
-                      " in this virtual host",
+                      "PXR1023: %s belongs to no workspace here: set " PXR_D_SITE_URL
+                      " and " PXR_D_BASE_URL " in this virtual host",
                       endpoint->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

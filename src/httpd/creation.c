@@ -96,11 +96,12 @@ static void log_full(request_rec *r, const pxr_call_t *call)
     pxr_store_health_t health;
 
     pxr_store_health(call->store, &health);
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "a meeting was refused because the working set is full (%u of %u meetings, %u of "
-                  "%u blocks of text, %u of %u names): raise " PXR_D_MEETINGS,
-                  health.meetings.used, health.meetings.size, health.blocks.used,
-                  health.blocks.size, health.names.used, health.names.size);
+    ap_log_rerror(
+        APLOG_MARK, APLOG_ERR, 0, r,
+        "PXR1027: a meeting was refused because the working set is full (%u of %u meetings, %u of "
+        "%u blocks of text, %u of %u names): raise " PXR_D_MEETINGS,
+        health.meetings.used, health.meetings.size, health.blocks.used, health.blocks.size,
+        health.names.used, health.names.size);
 }
 
 /* Counts and logs a creation that came to nothing. */
@@ -118,9 +119,10 @@ static void note_refusal(request_rec *r, const pxr_call_t *call, pxr_status_t st
     if (status == PXR_FULL) {
         log_full(r, call);
     } else {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "a meeting was refused because no numeric alias is free: give " PXR_D_NUMBER
-                      " more digits");
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "PXR1028: a meeting was refused because no numeric alias is free: give " PXR_D_NUMBER
+            " more digits");
     }
 }
 
@@ -169,8 +171,9 @@ static bool render_answer(request_rec *r, const pxr_workspace_t *w, pxr_new_meet
     if (pxr_answer_render(&w->answer, &shown, &buf) != PXR_OK) {
         /* The configuration was checked for this, so it cannot happen; if it does, no node gets to
          * see the answer. */
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "a meeting was refused because no valid policy answer can be made of it");
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "PXR1029: a meeting was refused because no valid policy answer can be made of it");
         return false;
     }
     meeting->answer = answer;
@@ -196,7 +199,7 @@ pxr_status_t pxr_create_meeting(request_rec *r, const pxr_call_t *call, const px
     *created = false;
     if (!pxr_random_key(id, sizeof(id) - 1) || !pxr_random_key(key, sizeof(key) - 1) ||
         !pxr_random_key(host_key, sizeof(host_key) - 1) || !make_pins(w, host, guest)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "PXR1030: the system's random source fails");
         return PXR_BROKEN;
     }
     meeting.id = wish->id != NULL ? wish->id : id;
@@ -240,7 +243,7 @@ pxr_status_t pxr_create_chat_record(request_rec *r, const pxr_call_t *call, cons
     bool created;
 
     if (!pxr_random_key(key, sizeof(key) - 1)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "PXR1031: the system's random source fails");
         return PXR_BROKEN;
     }
     record.details.text[PXR_TITLE] = alias;

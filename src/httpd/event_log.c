@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <unixd.h>
 
 /* A line goes out by one write, which nothing divides where it fits into a pipe's unit. */
 _Static_assert(PXR_LOG_LINE_MAX <= PIPE_BUF, "a line must be atomic in a pipe");
@@ -129,8 +130,8 @@ int pxr_event_log_open(server_rec *s, apr_pool_t *pconf)
     rv = target[0] == '|' ? open_program(pconf, target) : open_file(pconf, target);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     PXR_D_EVENT_LOG ": '%s' cannot be %s, events are not logged", target,
-                     target[0] == '|' ? "started" : "opened");
+                     "PXR1019: " PXR_D_EVENT_LOG ": '%s' cannot be %s, events are not logged",
+                     target, target[0] == '|' ? "started" : "opened");
         return 0;
     }
     apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
@@ -165,6 +166,36 @@ static const char *check_program(apr_pool_t *p, const char *target)
     return "names a program that cannot be executed";
 }
 
+/* Whether the run user could put something else into this directory; in a directory above that is
+ * sticky, like /tmp, only what is his own. */
+static bool is_run_users(const struct stat *dir, bool above)
+{
+    bool open = (dir->st_mode & S_IWOTH) != 0 ||
+                ((dir->st_mode & S_IWGRP) != 0 && dir->st_gid == ap_unixd_config.group_id);
+
+    return dir->st_uid == ap_unixd_config.user_id ||
+           (open && !(above && (dir->st_mode & S_ISVTX) != 0));
+}
+
+/* Root writes where the path leads, so httpd's children must not be able to change that. */
+static bool can_be_diverted(apr_pool_t *p, const char *target)
+{
+    const char *dir;
+    struct stat info;
+
+    if (geteuid() != 0 || ap_unixd_config.user_id == 0) {
+        return false;
+    }
+    for (const char *at = target; at[0] == '/' && at[1] != '\0'; at = dir) {
+        dir = ap_make_dirstr_parent(p, at);
+        dir = apr_pstrmemdup(p, dir, strlen(dir) > 1 ? strlen(dir) - 1 : 1);
+        if (stat(dir, &info) == 0 && is_run_users(&info, at != target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *pxr_event_log_check(apr_pool_t *p)
 {
     const char *target = pxr_global.event_log;
@@ -177,6 +208,9 @@ const char *pxr_event_log_check(apr_pool_t *p)
     }
     if (target[0] == '|') {
         return check_program(p, target);
+    }
+    if (can_be_diverted(p, target)) {
+        return "is in a directory that httpd's run user can change: he could lead root to any file";
     }
     if (stat(target, &info) == 0) {
         return S_ISDIR(info.st_mode)       ? "is a directory"
@@ -220,7 +254,7 @@ static void lose(request_rec *r, const pxr_call_t *call, pxr_time_t now, int err
     pxr_store_count(call->store, call->workspace->number, PXR_COUNT_EVENT_LOG_LOST, 1);
     if (event_log.fd >= 0 && pxr_store_may_tell(call->store, PXR_TOPIC_EVENT_LOG, now)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, APR_FROM_OS_ERROR(error), r,
-                      PXR_D_EVENT_LOG ": lines are lost, because %s",
+                      "PXR1020: " PXR_D_EVENT_LOG ": lines are lost, because %s",
                       error == EAGAIN  ? "its program does not read them"
                       : error == EPIPE ? "its program is gone"
                                        : "they cannot be written");

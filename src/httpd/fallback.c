@@ -199,7 +199,7 @@ static void ask(const question_t *q, const pxr_fallback_t *server, int64_t wait,
 
 static int pass_on(const question_t *q, int status, const char *type, const char *body, size_t len)
 {
-    pxr_store_count(q->call->store, q->call->workspace->number, PXR_COUNT_POLICY_FALLBACK, 1);
+    pxr_count_result(q->r, q->call, PXR_COUNT_POLICY_FALLBACK);
     return pxr_reply(q->r, status, type[0] != '\0' ? type : "application/json", body, len);
 }
 
@@ -276,7 +276,7 @@ bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply)
         }
         return known.status != HTTP_NOT_FOUND;
     }
-    place = pxr_outside_enter(call);
+    place = pxr_outside_enter(call, PXR_FOR_KNOWN);
     if (place < 0) {
         return false;
     }

@@ -385,25 +385,6 @@ static int one_meeting(request_rec *r, const pxr_call_t *call, const char *path)
     return pxr_reply_method(r, "GET, HEAD, DELETE");
 }
 
-/* A browser that holds an administrator's password must not be driven by another site. */
-static bool is_foreign_origin(request_rec *r, const pxr_workspace_t *w)
-{
-    const char *fetch = apr_table_get(r->headers_in, "Sec-Fetch-Site");
-    const char *origin = apr_table_get(r->headers_in, "Origin");
-    const char *host;
-
-    if (fetch != NULL) {
-        return strcmp(fetch, "same-origin") != 0 && strcmp(fetch, "none") != 0;
-    }
-    if (origin == NULL || strcmp(origin, w->site_url) == 0) {
-        return false;
-    }
-    host = strstr(origin, "://");
-    return host == NULL || r->hostname == NULL ||
-           strncmp(host + 3, r->hostname, strlen(r->hostname)) != 0 ||
-           (host[3 + strlen(r->hostname)] != '\0' && host[3 + strlen(r->hostname)] != ':');
-}
-
 static int meetings(request_rec *r, const pxr_call_t *call, const char *rest)
 {
     if (rest[0] != '\0') {
@@ -435,7 +416,7 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call)
     const char *scheduling = below(call->rest, "scheduling");
     const char *rest = below(call->rest, "meetings");
 
-    if (r->method_number != M_GET && is_foreign_origin(r, call->workspace)) {
+    if (r->method_number != M_GET && pxr_origin_is_foreign(r, call->workspace)) {
         return pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
     }
     if (history != NULL && history[0] == '\0') {

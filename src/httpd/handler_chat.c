@@ -112,7 +112,7 @@ static chat_t await_chat(ask_t *ask, pxr_ref_t ref)
     if (chat != CHAT_COMING || task.state != PXR_TASK_WAITING || task.reason != PXR_REASON_NONE) {
         return chat;
     }
-    place = pxr_outside_enter(call);
+    place = pxr_outside_enter(call, PXR_FOR_STRANGERS);
     if (place >= 0) {
         pxr_store_await_task(call->store, call->workspace->number, ref, PXR_TASK_DISCUSSION,
                              ask->until - pxr_time_steady(), &task);
@@ -139,7 +139,7 @@ static pxr_status_t find_record(const ask_t *ask, const pxr_foreign_t *conferenc
         *ref = found.ref;
         return PXR_OK;
     }
-    place = pxr_outside_enter(call);
+    place = pxr_outside_enter(call, PXR_FOR_STRANGERS);
     if (place >= 0) {
         status = pxr_create_chat_record(ask->r, call, id, conference->alias, ref);
         pxr_outside_leave(call, place);
@@ -215,7 +215,7 @@ static bool await_others(const ask_t *ask)
     if (pxr_store_kept(call->store) != PXR_KEEP_SHARED) {
         return false;
     }
-    place = pxr_outside_enter(call);
+    place = pxr_outside_enter(call, PXR_FOR_STRANGERS);
     if (place >= 0) {
         heard = pxr_store_await_others(call->store, PXR_MISS_WAIT);
         pxr_outside_leave(call, place);
@@ -238,7 +238,6 @@ int pxr_handle_chat(request_rec *r, const pxr_call_t *call)
     chat_t chat = CHAT_UNKNOWN;
 
     apr_table_mergen(r->headers_out, "Vary", "Origin");
-    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     if (!may_ask(r, call->workspace)) {
         return pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
     }

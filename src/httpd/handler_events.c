@@ -15,6 +15,7 @@ typedef struct {
     uint64_t foreign;
     uint64_t unusable;
     uint64_t dropped;
+    uint64_t kinds[PXR_EVENT_KINDS];
     bool locked;
 } delivery_t;
 
@@ -72,6 +73,7 @@ static bool take_event(void *context, const pxr_event_t *event)
         status = note_foreign(d, event);
     }
     d->events++;
+    d->kinds[event->kind]++;
     switch (status) {
     case PXR_OK:
         break;
@@ -99,6 +101,16 @@ static bool take_event(void *context, const pxr_event_t *event)
     return true;
 }
 
+/* The worst of what was delivered, else whether anything of it was about us. */
+static const char *result_of(const delivery_t *d)
+{
+    return d->locked                 ? "events_postponed"
+           : d->dropped > 0          ? "events_dropped"
+           : d->unusable > 0         ? "events_unusable"
+           : d->foreign == d->events ? "events_foreign"
+                                     : "events_taken";
+}
+
 static void count(const delivery_t *d)
 {
     const pxr_store_t *store = d->call->store;
@@ -108,14 +120,19 @@ static void count(const delivery_t *d)
         pxr_store_see(store, workspace, PXR_SEEN_EVENTS, d->now);
     }
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS, d->events);
+    for (int kind = 0; kind < PXR_EVENT_KINDS; kind++) {
+        if (d->kinds[kind] > 0) {
+            pxr_store_count_events(store, workspace, (pxr_event_kind_t)kind, d->kinds[kind]);
+        }
+    }
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS_FOREIGN, d->foreign);
     pxr_store_count(store, workspace, PXR_COUNT_EVENTS_UNUSABLE, d->unusable);
     if (d->dropped > 0) {
         pxr_store_count(store, workspace, PXR_COUNT_EVENTS_DROPPED, d->dropped);
         if (pxr_store_may_tell(store, PXR_TOPIC_DROPPED, d->now)) {
-            ap_log_rerror(
-                APLOG_MARK, APLOG_WARNING, 0, d->r,
-                "the table of participants is full, events are dropped: raise " PXR_D_PARTICIPANTS);
+            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, d->r,
+                          "PXR1032: the table of participants is full, events are dropped: "
+                          "raise " PXR_D_PARTICIPANTS);
         }
     }
 }
@@ -136,6 +153,7 @@ static int take_body(request_rec *r, const pxr_call_t *call)
     failures = pxr_json_read_events(body, len, take_event, &d);
     d.unusable += failures;
     count(&d);
+    apr_table_setn(r->notes, PXR_NOTE_RESULT, result_of(&d));
     if (failures > 0) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "%" APR_SIZE_T_FMT " events in a body of %" APR_SIZE_T_FMT
@@ -146,7 +164,7 @@ static int take_body(request_rec *r, const pxr_call_t *call)
         /* The node keeps the event and sends it again. */
         if (pxr_store_may_tell(call->store, PXR_TOPIC_LOCKED, d.now)) {
             ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                          "the working set is locked by a process that does not go on");
+                          "PXR1033: the working set is locked by a process that does not go on");
         }
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, "try again");
     }
@@ -159,7 +177,10 @@ int pxr_handle_events(request_rec *r, const pxr_call_t *call)
         return HTTP_NOT_FOUND;
     }
     if (r->method_number == M_POST) {
-        return take_body(r, call);
+        /* Who has looked at this URL with a browser has left the nodes' secret in it. */
+        return pxr_origin_is_foreign(r, call->workspace)
+                   ? pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site")
+                   : take_body(r, call);
     }
     /* Administrators look at the URL with a browser to see whether it is there. */
     if (r->method_number == M_GET) {

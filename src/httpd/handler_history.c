@@ -180,13 +180,14 @@ int pxr_history_refuse(request_rec *r, pxr_reading_t reading, const char *why)
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
                                  "the server is being restarted, try again in a moment");
     case PXR_READING_LATE:
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "the database did not answer in time when it was asked for the history");
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            "PXR1034: the database did not answer in time when it was asked for the history");
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
                                  "the database did not answer in time");
     default:
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "the database cannot be used to read the history: %s", why);
+                      "PXR1035: the database cannot be used to read the history: %s", why);
         return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE,
                                  "the history cannot be read at present");
     }

@@ -30,6 +30,7 @@ static int explain(request_rec *r, int status, const char *title, const char *te
 
 static int unknown(request_rec *r)
 {
+    apr_table_setn(r->notes, PXR_NOTE_RESULT, "join_unknown");
     return explain(r, HTTP_NOT_FOUND, "There is no such meeting",
                    "This link leads to no meeting. Perhaps it was not copied completely.", 0);
 }
@@ -43,6 +44,7 @@ static int unavailable(request_rec *r)
 /* Why nobody can join; the verdict is not PXR_ADMIT. */
 static int refuse(request_rec *r, const pxr_found_t *found)
 {
+    apr_table_setn(r->notes, PXR_NOTE_RESULT, "join_refused");
     switch (found->verdict) {
     case PXR_NOT_YET:
         return explain(r, HTTP_FORBIDDEN, "The meeting has not begun yet",
@@ -152,6 +154,18 @@ static bool navigates(request_rec *r)
            accept != NULL && strstr(accept, "text/html") != NULL;
 }
 
+/* Whether a page of another site has this loaded inside or beside itself, by a browser that says
+ * so. Nobody has decided to go to the meeting then, so the session that the browser sends along is
+ * not looked at. */
+static bool is_embedded(request_rec *r)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
+
+    return site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0 &&
+           dest != NULL && strcmp(dest, "document") != 0;
+}
+
 static void put_discussion(const pxr_visit_t *visit, pxr_buf_t *out)
 {
     const pxr_workspace_t *w = visit->call->workspace;
@@ -205,6 +219,7 @@ static int lead(const pxr_visit_t *visit, const pxr_identity_t *who)
         return unknown(r);
     }
     invite(visit, who);
+    apr_table_setn(r->notes, PXR_NOTE_RESULT, who->creator ? "join_host" : "join_guest");
     pxr_store_count(visit->call->store, w->number, PXR_COUNT_JOINS, 1);
     if (visit->by_script) {
         return pxr_reply_json(r, HTTP_OK, pxr_json_write_visit(url, who->creator, known));
@@ -288,7 +303,7 @@ static int visit_meeting(pxr_visit_t *visit)
     if (r->method_number == M_POST && !read_post(visit, &reply)) {
         return reply;
     }
-    if (!visit->guest && !visit->posted) {
+    if (!visit->guest && !visit->posted && !is_embedded(r)) {
         pxr_identity_cookies(r, &visit->credentials);
     }
     by_key = !visit->guest && has_host_key(visit);
@@ -316,6 +331,7 @@ int pxr_handle_join(request_rec *r, const pxr_call_t *call)
         pxr_find(call, true, visit.key, strlen(visit.key), &visit.found, NULL, 0) != PXR_OK) {
         return unknown(r);
     }
+    apr_table_setn(r->notes, PXR_NOTE_MEETING, apr_pstrdup(r->pool, visit.found.id));
     if (visit.found.verdict != PXR_ADMIT) {
         return refuse(r, &visit.found);
     }

@@ -1,5 +1,7 @@
 #include "pxr_httpd.h"
 
+#include <apr_strings.h>
+
 #include "pxr_alias.h"
 #include "pxr_chat.h"
 #include "pxr_query.h"
@@ -14,7 +16,7 @@ static int send_json(request_rec *r, int status, const char *text, size_t len)
 
 static int not_ours(request_rec *r, const pxr_call_t *call)
 {
-    pxr_store_count(call->store, call->workspace->number, PXR_COUNT_POLICY_UNKNOWN, 1);
+    pxr_count_result(r, call, PXR_COUNT_POLICY_UNKNOWN);
     return send_json(r, HTTP_NOT_FOUND, pxr_answer_not_ours, strlen(pxr_answer_not_ours));
 }
 
@@ -25,13 +27,13 @@ static int reject(request_rec *r, const pxr_call_t *call, const char *reason)
 
     pxr_buf_init(&buf, text, sizeof(text));
     pxr_answer_render_reject(reason, &buf);
-    pxr_store_count(call->store, call->workspace->number, PXR_COUNT_POLICY_REJECT, 1);
+    pxr_count_result(r, call, PXR_COUNT_POLICY_REJECT);
     return send_json(r, HTTP_OK, buf.data, buf.len);
 }
 
 static int admit(request_rec *r, const pxr_call_t *call, const char *text, size_t len)
 {
-    pxr_store_count(call->store, call->workspace->number, PXR_COUNT_POLICY_CONTINUE, 1);
+    pxr_count_result(r, call, PXR_COUNT_POLICY_CONTINUE);
     return send_json(r, HTTP_OK, text, len);
 }
 
@@ -104,15 +106,19 @@ static bool note_join(const pxr_call_t *call, const pxr_found_t *found, const px
 
 /* The meeting that is meant; a number is one only where it may be dialled, and what nobody can dial
  * is not found. */
-static bool find_meeting(const pxr_call_t *call, const pxr_alias_t *alias, pxr_found_t *found,
-                         char *answer, size_t size)
+static bool find_meeting(request_rec *r, const pxr_call_t *call, const pxr_alias_t *alias,
+                         pxr_found_t *found, char *answer, size_t size)
 {
     const pxr_workspace_t *w = call->workspace;
 
-    return pxr_find(call, false, alias->user, alias->user_len, found, answer, size) == PXR_OK &&
-           !pxr_chat_is_record(found->id) &&
-           (found->matched != PXR_NAME_NUMBER ||
-            pxr_alias_domain_allowed(alias, w->sip_domains, w->sip_domain_count));
+    if (pxr_find(call, false, alias->user, alias->user_len, found, answer, size) != PXR_OK ||
+        pxr_chat_is_record(found->id) ||
+        (found->matched == PXR_NAME_NUMBER &&
+         !pxr_alias_domain_allowed(alias, w->sip_domains, w->sip_domain_count))) {
+        return false;
+    }
+    apr_table_setn(r->notes, PXR_NOTE_MEETING, apr_pstrdup(r->pool, found->id));
+    return true;
 }
 
 static int service_configuration(request_rec *r, const pxr_call_t *call)
@@ -128,7 +134,7 @@ static int service_configuration(request_rec *r, const pxr_call_t *call)
     if (!pxr_alias_parse(request.alias, request.alias_len, &alias)) {
         return unknown(r, call, &request, NULL);
     }
-    if (!find_meeting(call, &alias, &found, answer, sizeof(answer) - 1)) {
+    if (!find_meeting(r, call, &alias, &found, answer, sizeof(answer) - 1)) {
         return unknown(r, call, &request, &alias);
     }
     if (found.verdict == PXR_ENDED || (found.verdict != PXR_ADMIT && !in_breakout)) {
@@ -152,7 +158,7 @@ static int participant_properties(request_rec *r, const pxr_call_t *call,
 {
     if (found->verdict == PXR_ENDED ||
         (request->joins && !note_join(call, found, alias, r->request_time))) {
-        pxr_store_count(call->store, call->workspace->number, PXR_COUNT_POLICY_REJECT, 1);
+        pxr_count_result(r, call, PXR_COUNT_POLICY_REJECT);
         return send_json(r, HTTP_OK, pxr_answer_over, strlen(pxr_answer_over));
     }
     return admit(r, call, pxr_answer_as_is, strlen(pxr_answer_as_is));
@@ -188,7 +194,7 @@ static int other_request(request_rec *r, const pxr_call_t *call)
     }
     pxr_participant_request_read(r->args, r->args != NULL ? strlen(r->args) : 0, &request);
     if (!pxr_alias_parse(request.alias, request.alias_len, &alias) ||
-        !find_meeting(call, &alias, &found, NULL, 0)) {
+        !find_meeting(r, call, &alias, &found, NULL, 0)) {
         return ask_others(r, call);
     }
     if (properties) {
@@ -217,10 +223,14 @@ static void note_asker(request_rec *r, const pxr_call_t *call)
 
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call)
 {
+    int reply;
+
     if (r->method_number != M_GET) {
         return pxr_reply_method(r, "GET, HEAD");
     }
     note_asker(r, call);
-    return is_about(call, "service/configuration") ? service_configuration(r, call)
-                                                   : other_request(r, call);
+    reply = is_about(call, "service/configuration") ? service_configuration(r, call)
+                                                    : other_request(r, call);
+    pxr_store_note_latency(call->store, call->workspace->number, pxr_time_now() - r->request_time);
+    return reply;
 }

@@ -86,7 +86,7 @@ static int say_meeting(const hook_t *h, const pxr_view_t *view)
 static bool is_delivered(const hook_t *h, pxr_ref_t ref)
 {
     const pxr_call_t *call = h->call;
-    int place = pxr_outside_enter(call);
+    int place = pxr_outside_enter(call, PXR_FOR_KNOWN);
     pxr_task_t task;
     pxr_status_t status;
 
@@ -328,7 +328,7 @@ int pxr_handle_webhook(request_rec *r, const pxr_call_t *call)
     }
     if (call->workspace->webhook_token == NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "pexip-rc-webhook believes nobody here: set " PXR_D_WEBHOOK_TOKEN
+                      "PXR1036: pexip-rc-webhook believes nobody here: set " PXR_D_WEBHOOK_TOKEN
                       " to a file with the token of the outgoing webhook");
         return pxr_reply_problem(r, HTTP_INTERNAL_SERVER_ERROR, "the webhook is not set up here");
     }

@@ -25,7 +25,7 @@ pxr_status_t pxr_run_as_user(server_rec *s, int (*work)(void *data), void *data)
 
     if (pid < 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(errno), s,
-                     "no process can be started");
+                     "PXR1013: no process can be started");
         return PXR_BROKEN;
     }
     if (pid == 0) {

@@ -144,6 +144,7 @@ static bool take_leg(void *context, const pxr_leg_record_t *record)
     c->total++;
     memset(leg, 0, sizeof(*leg));
     leg->leg = record->leg;
+    memcpy(leg->name, record->name, sizeof(leg->name));
     leg->key = pxr_hash_text(record->leg.uuid);
     if (leg->leg.left_at == 0) {
         leg->leg.left_at = c->page.last->past.ended_at;

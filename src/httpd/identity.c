@@ -94,7 +94,7 @@ static bool ask_outside(request_rec *r, const pxr_call_t *call,
 {
     const pxr_workspace_t *w = call->workspace;
     const char *name = pxr_outside_name(r->pool, PXR_OUTSIDE_SESSION, w->rest_url);
-    int place = pxr_outside_enter(call);
+    int place = pxr_outside_enter(call, PXR_FOR_STRANGERS);
     pxr_rest_result_t result;
     const char *why;
     bool told;

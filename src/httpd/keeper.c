@@ -43,13 +43,14 @@ static void become(pxr_keeper_t *k, pxr_keeper_state_t state, const char *reason
     pxr_text_line(why, sizeof(why), reason, strlen(reason));
 
     if (state != PXR_KEEPER_OK && (!same || strcmp(k->health.why, why) != 0)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, k->server,
-                     "the database cannot be used: %s; running meetings go on, none can be "
-                     "created or ended",
-                     why);
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, 0, k->server,
+            "PXR1043: the database cannot be used: %s; running meetings go on, none can be "
+            "created or ended",
+            why);
     } else if (state == PXR_KEEPER_OK && !same && k->health.state != PXR_KEEPER_STARTING) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, k->server,
-                     "the database can be used again after %" APR_INT64_T_FMT " s",
+                     "PXR1044: the database can be used again after %" APR_INT64_T_FMT " s",
                      (apr_int64_t)((now - k->health.since) / PXR_SECOND));
     }
     if (!same) {
@@ -84,10 +85,11 @@ static void set_aside(pxr_keeper_t *k)
     char name[APR_PATH_MAX];
 
     if (pxr_db_set_aside(&k->settings, name, sizeof(name)) == PXR_DB_OK) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, k->server,
-                     "the database is damaged (%s): it was moved to '%s', a new one is begun and "
-                     "filled with what is known",
-                     k->health.why, name);
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, 0, k->server,
+            "PXR1045: the database is damaged (%s): it was moved to '%s', a new one is begun and "
+            "filled with what is known",
+            k->health.why, name);
         /* The next one is no surprise. */
         pxr_store_keep_state(pxr_store(), &k->state);
         k->state.epoch[0] = '\0';
@@ -111,7 +113,7 @@ static pxr_db_status_t reach(pxr_keeper_t *k)
 
     if (k->connected && !pxr_db_is_current(k->db)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, k->server,
-                     "the file of the database was replaced");
+                     "PXR1046: the file of the database was replaced");
         hang_up(k);
     }
     if (!k->connected) {
@@ -237,7 +239,8 @@ void pxr_keeper_start(apr_pool_t *pool, server_rec *s)
         rv = pxr_thread_start(&thread, run, keeper, pool);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "the database cannot be kept: no thread");
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "PXR1047: the database cannot be kept: no thread");
         free(keeper);
         keeper = NULL;
     }
@@ -321,14 +324,16 @@ static int fill(void *data)
     }
     hang_up(k);
     tell(k, false);
+    free(k);
     return status == PXR_DB_OK ? PXR_OK : PXR_MISSING;
 }
 
 void pxr_keeper_fill_at_start(server_rec *s)
 {
     if (pxr_run_as_user(s, fill, s) == PXR_BROKEN) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     "the database did not answer in time; what it holds is filled in later");
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, 0, s,
+            "PXR1048: the database did not answer in time; what it holds is filled in later");
     }
 }
 

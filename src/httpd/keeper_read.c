@@ -93,15 +93,16 @@ static pxr_db_status_t fill_from(pxr_keeper_t *k, const pxr_db_head_t *head)
     pxr_store_health(pxr_store(), &after);
     if (after.slots.used != before.slots.used) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, k->server,
-                     "%u meetings filled in from the database, %u of them open or live",
+                     "PXR1049: %u meetings filled in from the database, %u of them open or live",
                      after.slots.used - before.slots.used,
                      after.meetings.used - before.meetings.used);
     }
     if (k->health.not_loaded > 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, k->server,
-                     "there was no room for %u records of the database: raise " PXR_D_MEETINGS
-                     " and " PXR_D_PARTICIPANTS,
-                     k->health.not_loaded);
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, 0, k->server,
+            "PXR1050: there was no room for %u records of the database: raise " PXR_D_MEETINGS
+            " and " PXR_D_PARTICIPANTS,
+            k->health.not_loaded);
     }
     /* Nobody listened while it was away, so what drains begins anew. */
     return pxr_store_resume(pxr_store(), now) == PXR_OK ? pxr_keeper_note(k) : PXR_DB_FAILED;
@@ -157,7 +158,7 @@ static pxr_db_status_t compare_epoch(pxr_keeper_t *k, pxr_db_head_t *head)
     }
     if (!first) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, k->server,
-                     "the database is %s: all that is known here is written to it again",
+                     "PXR1051: the database is %s: all that is known here is written to it again",
                      other ? "another one than before" : "in an older state than before");
     }
     if (older) {
@@ -173,10 +174,11 @@ static void compare_clocks(pxr_keeper_t *k, int64_t ahead)
     k->ahead = ahead;
     k->health.clock_ahead = ahead > CLOCK_DIFFERENCE || ahead < -CLOCK_DIFFERENCE ? ahead : 0;
     if (k->health.clock_ahead != 0 && !was_wrong) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, k->server,
-                     "the database's clock differs from this machine's by %" APR_INT64_T_FMT
-                     " s: set them by NTP",
-                     (apr_int64_t)(ahead / PXR_SECOND));
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, k->server,
+            "PXR1052: the database's clock differs from this machine's by %" APR_INT64_T_FMT
+            " s: set them by NTP",
+            (apr_int64_t)(ahead / PXR_SECOND));
     }
 }
 

@@ -22,8 +22,8 @@ static void remember(pxr_keeper_t *k, const pxr_change_t *change)
 static void give_up(pxr_keeper_t *k, const pxr_change_t *change, pxr_standing_t standing)
 {
     k->health.refused++;
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, k->server, "the database does not take a record: %s",
-                 pxr_db_why(k->db));
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, k->server,
+                 "PXR1053: the database does not take a record: %s", pxr_db_why(k->db));
     if (standing == PXR_STANDING_PENDING) {
         pxr_store_settle(pxr_store(), change, &k->copy, PXR_BROKEN);
     } else if (standing == PXR_STANDING_WITHDRAWN) {
@@ -410,6 +410,9 @@ pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
         /* Another machine that stands still in the middle of its transaction keeps nobody from
          * reading. */
         k->health.synced_at = pxr_time_now();
+        if (status == PXR_DB_OK && !k->more) {
+            k->health.written_at = began;
+        }
         return pxr_store_drop_provisional(pxr_store(), began - PXR_PROVISIONAL_KEEP) == PXR_OK
                    ? PXR_DB_OK
                    : PXR_DB_FAILED;

@@ -71,13 +71,15 @@ static void report_repairs(leader_t *leader)
 
     pxr_store_news(pxr_store(), &repairs, &resets);
     if (resets > 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, leader->server,
-                     "the working set was damaged beyond repair and had to be emptied: what the "
-                     "database has not got of its meetings is lost");
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, 0, leader->server,
+            "PXR1038: the working set was damaged beyond repair and had to be emptied: what the "
+            "database has not got of its meetings is lost");
     } else if (repairs > 0) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
-                     "a process died while it changed the working set: its change was completed or "
-                     "undone, nothing is lost");
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, leader->server,
+            "PXR1039: a process died while it changed the working set: its change was completed or "
+            "undone, nothing is lost");
     }
 }
 
@@ -96,7 +98,7 @@ static void do_round(leader_t *leader, memory_t *memory)
     memory->round_at = pxr_time_steady();
     if (jump > CLOCK_JUMP || jump < -CLOCK_JUMP) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
-                     "the clock was set by %" APR_INT64_T_FMT
+                     "PXR1040: the clock was set by %" APR_INT64_T_FMT
                      " s, no meeting is ended in this round",
                      (apr_int64_t)(jump / PXR_SECOND));
         return;
@@ -104,9 +106,10 @@ static void do_round(leader_t *leader, memory_t *memory)
     status = pxr_store_tick(pxr_store(), now, &tick);
     if (status != PXR_OK) {
         if (!memory->failing) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, leader->server,
-                         "the working set is locked by a process that does not go on; meetings do "
-                         "not end until it does");
+            ap_log_error(
+                APLOG_MARK, APLOG_ERR, 0, leader->server,
+                "PXR1041: the working set is locked by a process that does not go on; meetings do "
+                "not end until it does");
         }
     } else if (tick.ended + tick.reopened + tick.lost_legs > 0) {
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, leader->server,
@@ -228,9 +231,10 @@ void pxr_leader_start(apr_pool_t *pchild, server_rec *s)
     pthread_cond_init(&leader->wake, NULL);
     rv = pxr_thread_start(&leader->thread, run, leader, pchild);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     "a thread cannot be started in this process; another process has to end "
-                     "meetings");
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, rv, s,
+            "PXR1042: a thread cannot be started in this process; another process has to end "
+            "meetings");
         return;
     }
     this_leader = leader;

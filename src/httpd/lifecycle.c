@@ -3,6 +3,7 @@
 #include <ap_mpm.h>
 #include <apr_strings.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unixd.h>
@@ -24,6 +25,7 @@ static bool store_is_open;
 static pxr_time_t started_at;
 static pxr_db_settings_t database;
 static bool leaving;
+static pid_t opener; /* the process that has read the configuration */
 
 const pxr_store_t *pxr_store(void)
 {
@@ -63,6 +65,20 @@ const pxr_db_settings_t *pxr_database(void)
     return &database;
 }
 
+/* What was just made, and nothing that has taken its place since. */
+static bool give_to_user(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+    bool given = fd >= 0 && fstat(fd, &info) == 0 && info.st_uid == geteuid() &&
+                 fchown(fd, ap_unixd_config.user_id, ap_unixd_config.group_id) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return given;
+}
+
 /* Made for the run user, who is the only one to use it. */
 static int make_state_dir(server_rec *s, const char *path)
 {
@@ -70,8 +86,7 @@ static int make_state_dir(server_rec *s, const char *path)
     const char *why = NULL;
 
     if (mkdir(path, 0700) == 0) {
-        if (geteuid() == 0 &&
-            lchown(path, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0) {
+        if (geteuid() == 0 && !give_to_user(path)) {
             why = "cannot be given to the run user";
         }
     } else if (errno != EEXIST) {
@@ -82,7 +97,7 @@ static int make_state_dir(server_rec *s, const char *path)
     }
     if (why != NULL) {
         ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(errno), s,
-                     PXR_D_STATE_DIR ": '%s' %s", path, why);
+                     "PXR1014: " PXR_D_STATE_DIR ": '%s' %s", path, why);
     }
     return why == NULL;
 }
@@ -94,15 +109,17 @@ static void compare_settings(server_rec *s, apr_pool_t *p, const retained_t *ret
 
     if (strcmp(pxr_state_dir(), retained->state_dir) != 0) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     PXR_D_STATE_DIR " stays at '%s' until httpd is stopped and started: this "
-                                     "change needs a full restart",
+                     "PXR1015: " PXR_D_STATE_DIR
+                     " stays at '%s' until httpd is stopped and started: this "
+                     "change needs a full restart",
                      retained->state_dir);
     } else if (strcmp(wanted.driver, retained->driver) != 0 ||
                strcmp(wanted.params, retained->params) != 0) {
         /* What the parameters are may be a secret. */
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     PXR_D_DATABASE " stays what it was (%s) until httpd is stopped and started: "
-                                    "this change needs a full restart",
+                     "PXR1016: " PXR_D_DATABASE
+                     " stays what it was (%s) until httpd is stopped and started: "
+                     "this change needs a full restart",
                      retained->driver);
     }
 }
@@ -114,9 +131,10 @@ static void set_keep(server_rec *s, bool reload)
     if (strcmp(database.driver, PXR_DB_NONE) == 0) {
         pxr_store_keep(&store, PXR_KEEP_NOTHING);
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     PXR_D_DATABASE " none: meetings outlive restarts of httpd, but not of the "
-                                    "machine; there is no history, and nothing is posted to "
-                                    "Rocket.Chat");
+                     "PXR1017: " PXR_D_DATABASE
+                     " none: meetings outlive restarts of httpd, but not of the "
+                     "machine; there is no history, and nothing is posted to "
+                     "Rocket.Chat");
         return;
     }
     pxr_store_keep(&store,
@@ -163,7 +181,7 @@ static int enter_workspaces(server_rec *s, apr_pool_t *ptemp)
         status = pxr_store_workspace_number(&store, origins.origins[i], &all[i]->number);
     }
     if (status != PXR_OK) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "the workspaces cannot be entered: %s",
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PXR1018: the workspaces cannot be entered: %s",
                      status == PXR_FULL   ? "too many others still have meetings"
                      : status == PXR_BUSY ? "the working set is locked"
                                           : "the working set is damaged");
@@ -239,6 +257,7 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (!pxr_event_log_open(s, pconf) && !pxr_is_reload()) {
         return !OK;
     }
+    opener = getpid();
     retained = ap_retained_data_get(PXR_RETAINED_KEY);
     if (retained == NULL) {
         retained = ap_retained_data_create(PXR_RETAINED_KEY, sizeof(*retained));
@@ -249,8 +268,20 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     return ready || pxr_is_reload() ? OK : !OK;
 }
 
+/* With the descriptor a child that somebody has taken over could cut the memory under its parent,
+ * which may be root. Where one process is all there is, its lock stays. */
+static void drop_descriptor(void)
+{
+    const retained_t *retained = ap_retained_data_get(PXR_RETAINED_KEY);
+
+    if (retained != NULL && retained->memory.base != NULL && getpid() != opener) {
+        close(retained->memory.fd);
+    }
+}
+
 void pxr_child_init(apr_pool_t *pchild, server_rec *s)
 {
+    drop_descriptor();
     pxr_json_init();
     pxr_event_log_child_init();
     pxr_outside_child_init();

@@ -234,7 +234,8 @@ void pxr_messenger_start(apr_pool_t *pool, server_rec *s)
         rv = pxr_thread_start(&thread, run, messenger, pool);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "Rocket.Chat cannot be told of anything");
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "PXR1054: Rocket.Chat cannot be told of anything");
         release(messenger);
         messenger = NULL;
     }

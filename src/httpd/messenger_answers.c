@@ -35,8 +35,8 @@ static void note_health(news_t *n, bool good)
         health->why[0] = '\0';
         if (n->site->told) {
             n->site->told = false;
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, n->m->server, "Rocket.Chat at %s works again",
-                         n->site->workspace->rest_url);
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, n->m->server,
+                         "PXR1055: Rocket.Chat at %s works again", n->site->workspace->rest_url);
         }
     } else {
         health->failed_at = n->now;
@@ -45,10 +45,11 @@ static void note_health(news_t *n, bool good)
         if (!n->site->told && n->site->told_at + TELL_EVERY < n->now) {
             n->site->told = true;
             n->site->told_at = n->now;
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, n->m->server,
-                         "Rocket.Chat at %s does not do what it is asked: %s; it is asked again "
-                         "until it does",
-                         n->site->workspace->rest_url, n->answer.reason);
+            ap_log_error(
+                APLOG_MARK, APLOG_WARNING, 0, n->m->server,
+                "PXR1056: Rocket.Chat at %s does not do what it is asked: %s; it is asked again "
+                "until it does",
+                n->site->workspace->rest_url, n->answer.reason);
         }
     }
     pxr_store_note_chat(pxr_store(), n->site->workspace->number, health);
@@ -106,12 +107,12 @@ static void give_up(news_t *n, pxr_task_reason_t reason)
         pxr_status_t status =
             pxr_store_read(pxr_store(), n->site->workspace->number, n->job->who.ref, &view);
         /* That a room is closed to us anybody can bring about. */
-        ap_log_error(APLOG_MARK, reason == PXR_REASON_ROOM ? APLOG_NOTICE : APLOG_ERR, 0,
-                     n->m->server,
-                     "meeting %s: its %s is refused by Rocket.Chat (%s) and is not tried again; "
-                     "see api/v1/deliveries",
-                     status == PXR_OK ? view.id : "?", pxr_task_kind_name(n->errand->kind),
-                     n->answer.reason);
+        ap_log_error(
+            APLOG_MARK, reason == PXR_REASON_ROOM ? APLOG_NOTICE : APLOG_ERR, 0, n->m->server,
+            "PXR1057: meeting %s: its %s is refused by Rocket.Chat (%s) and is not tried again; "
+            "see api/v1/deliveries",
+            status == PXR_OK ? view.id : "?", pxr_task_kind_name(n->errand->kind),
+            n->answer.reason);
         pxr_view_release(&view);
     }
     become(n, PXR_TASK_FAILED, reason);
@@ -399,10 +400,11 @@ static void after_callback(news_t *n, const pxr_rest_result_t *result)
     n->answer.status = result->status;
     if (!heard) {
         if (n->told.task[PXR_TASK_CALLBACK].reason == PXR_REASON_NONE) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, n->m->server,
-                         "the companion app did not take the end of a call (HTTP status %d%s%s); "
-                         "it is told again until it does",
-                         result->status, result->why[0] != '\0' ? ", " : "", result->why);
+            ap_log_error(
+                APLOG_MARK, APLOG_WARNING, 0, n->m->server,
+                "PXR1058: the companion app did not take the end of a call (HTTP status %d%s%s); "
+                "it is told again until it does",
+                result->status, result->why[0] != '\0' ? ", " : "", result->why);
         }
         try_again(n, result->status == 0                              ? PXR_REASON_UNREACHABLE
                      : result->status == 401 || result->status == 403 ? PXR_REASON_CREDENTIALS

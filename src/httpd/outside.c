@@ -39,9 +39,10 @@ uint32_t pxr_outside_share(void)
     return share;
 }
 
-int pxr_outside_enter(const pxr_call_t *call)
+int pxr_outside_enter(const pxr_call_t *call, pxr_outside_for_t whom)
 {
-    int place = pxr_store_place_enter(call->store, PXR_PLACE_OUTSIDE, share, 0);
+    uint32_t most = whom == PXR_FOR_STRANGERS ? (share + 1) / 2 : share;
+    int place = pxr_store_place_enter(call->store, PXR_PLACE_OUTSIDE, most, 0);
 
     if (place < 0) {
         pxr_store_count(call->store, call->workspace->number, PXR_COUNT_OUTSIDE_CROWDED, 1);
@@ -76,8 +77,8 @@ void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what
 
     pxr_store_target_tell(call->store, name, is_about_request(result) ? NULL : why);
     if (why != NULL && pxr_store_target_may_tell(call->store, name)) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s: %s: %s", kinds[what].directive, url,
-                      kinds[what].sentence, why);
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "PXR1037: %s: %s: %s: %s",
+                      kinds[what].directive, url, kinds[what].sentence, why);
     }
 }
 

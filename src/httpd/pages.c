@@ -62,7 +62,7 @@ const char *pxr_page_nonce(request_rec *r)
     char nonce[27];
 
     if (!pxr_random_key(nonce, sizeof(nonce) - 1)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the system's random source fails");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "PXR1026: the system's random source fails");
         return NULL;
     }
     return apr_pstrdup(r->pool, nonce);
@@ -79,7 +79,6 @@ static int reply(request_rec *r, int status, const char *nonce, const char *titl
                                 "default-src 'none'; style-src 'nonce-%s'; %sbase-uri 'none'; "
                                 "form-action 'none'; frame-ancestors 'self'",
                                 nonce, scripts));
-    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     page = apr_pstrcat(r->pool,
                        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"

@@ -14,10 +14,9 @@ static authn_status check_password(request_rec *r, const char *user, const char 
     bool right_secret;
 
     if (w == NULL || w->user == NULL) {
-        ap_log_rerror(
-            APLOG_MARK, APLOG_ERR, 0, r,
-            "AuthBasicProvider pexip-rc has nothing to compare with: set " PXR_D_CREDENTIALS
-            " in this virtual host");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "PXR1024: AuthBasicProvider pexip-rc has nothing to compare with: "
+                      "set " PXR_D_CREDENTIALS " in this virtual host");
         return AUTH_GENERAL_ERROR;
     }
     right_user = pxr_secret_equal(user, strlen(user), w->user, strlen(w->user));

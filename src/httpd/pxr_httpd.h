@@ -17,6 +17,7 @@
 #include "pxr_json.h"
 #include "pxr_keep.h"
 #include "pxr_link.h"
+#include "pxr_metrics.h"
 #include "pxr_outside.h"
 #include "pxr_policy.h"
 #include "pxr_rest.h"
@@ -309,6 +310,9 @@ int pxr_expr_lookup(ap_expr_lookup_parms *parms);
 /* provider.c */
 void pxr_register_provider(apr_pool_t *p);
 
+/* status_hook.c: numbers for mod_status, where that is loaded. */
+void pxr_register_status_hook(void);
+
 /* What a request handler works with. */
 typedef struct {
     const pxr_workspace_t *workspace;
@@ -320,6 +324,14 @@ typedef struct {
  * here (claim.c). */
 pxr_status_t pxr_find(const pxr_call_t *call, bool join, const char *name, size_t len,
                       pxr_found_t *found, char *answer, size_t answer_size);
+
+/* The word of a log format that tells what came of a request: %{pxr-result}n. */
+#define PXR_NOTE_RESULT "pxr-result"
+/* And the id of the meeting of ours that it was about. */
+#define PXR_NOTE_MEETING "pxr-meeting"
+
+/* Counts what came of a request, and notes the counter's name as its result (claim.c). */
+void pxr_count_result(request_rec *r, const pxr_call_t *call, pxr_counter_t counter);
 
 /* creation.c: a meeting that somebody wants. */
 typedef struct {
@@ -355,6 +367,7 @@ int pxr_handle_deliveries(request_rec *r, const pxr_call_t *call, const char *re
  * any; PXR_EXISTS where one has just been tried. */
 pxr_status_t pxr_deliveries_apply(const pxr_call_t *call, pxr_ref_t ref,
                                   pxr_delivery_action_t action, bool *applied);
+int pxr_handle_metrics(request_rec *r, const pxr_call_t *call);
 int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);
@@ -393,6 +406,12 @@ bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int
 void pxr_history_start(apr_pool_t *pchild);
 void pxr_history_stopping(int graceful);
 
+/* origin.c: a browser that holds somebody's password must not be driven by another site. Whether an
+ * Origin header names the page's own server: the workspace, or the one that is being asked. */
+bool pxr_origin_is_own(request_rec *r, const pxr_workspace_t *w, const char *origin);
+/* Whether a browser says that it asks on behalf of another site; programs say nothing. */
+bool pxr_origin_is_foreign(request_rec *r, const pxr_workspace_t *w);
+
 /* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
  * belongs to the request and has a NUL behind it. */
 int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
@@ -401,8 +420,11 @@ int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
 void pxr_outside_child_init(void);
 /* So many requests of all processes may do that at once. */
 uint32_t pxr_outside_share(void);
+/* Requests of anybody at all get half of the places, so that they cannot take them from the nodes
+ * and from Rocket.Chat. */
+typedef enum { PXR_FOR_STRANGERS, PXR_FOR_KNOWN } pxr_outside_for_t;
 /* A place among them, -1 where all are taken: then the answer is the one that needs nobody. */
-int pxr_outside_enter(const pxr_call_t *call);
+int pxr_outside_enter(const pxr_call_t *call, pxr_outside_for_t whom);
 void pxr_outside_leave(const pxr_call_t *call, int place);
 /* What a server is called in pxr_outside.h, by what it is asked for. */
 typedef enum { PXR_OUTSIDE_SESSION, PXR_OUTSIDE_POLICY } pxr_outside_t;

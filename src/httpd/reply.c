@@ -8,6 +8,8 @@ int pxr_reply(request_rec *r, int status, const char *type, const char *text, ap
     /* Bodies are short, and a filter that compresses them costs more than it saves. */
     apr_table_setn(r->subprocess_env, "no-gzip", "1");
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    /* Titles and names are in it, which must not be taken for a page. */
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     ap_set_content_type(r, type);
     ap_set_content_length(r, (apr_off_t)len);
     if (len > 0) {
@@ -21,7 +23,8 @@ int pxr_reply_json(request_rec *r, int status, char *text)
     int result;
 
     if (text == NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "an answer could not be built: no memory");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "PXR1025: an answer could not be built: no memory");
         return HTTP_SERVICE_UNAVAILABLE;
     }
     result = pxr_reply(r, status, "application/json", text, strlen(text));

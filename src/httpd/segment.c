@@ -83,8 +83,8 @@ static int take_lock(int fd)
 
 static void complain(server_rec *s, int error, const char *path, const char *what)
 {
-    ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(error), s, "shared memory '%s' %s", path,
-                 what);
+    ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(error), s,
+                 "PXR1006: shared memory '%s' %s", path, what);
 }
 
 static int map(pxr_memory_t *memory, apr_uint64_t bytes)
@@ -186,7 +186,8 @@ static outcome_t set_aside(server_rec *s, apr_pool_t *p, const char *path)
         return errno == ENOENT ? AGAIN : REFUSED;
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                 "shared memory '%s' belongs to somebody else and was moved to '%s'", path, aside);
+                 "PXR1007: shared memory '%s' belongs to somebody else and was moved to '%s'", path,
+                 aside);
     return AGAIN;
 }
 
@@ -227,11 +228,12 @@ static outcome_t take_over(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, p
     if (why == NULL) {
         return READY;
     }
-    ap_log_error(APLOG_MARK, level, 0, s,
-                 "shared memory '%s' of a former server is replaced: %s; what the database has not "
-                 "got of its "
-                 "meetings is lost",
-                 path, why);
+    ap_log_error(
+        APLOG_MARK, level, 0, s,
+        "PXR1008: shared memory '%s' of a former server is replaced: %s; what the database has not "
+        "got of its "
+        "meetings is lost",
+        path, why);
     unlink(path);
     let_go(memory);
     return NOTHING_THERE;
@@ -299,7 +301,7 @@ static void tell(server_rec *s, const pxr_memory_t *memory, const pxr_store_t *s
 
     pxr_store_health(store, &health);
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                 "mod_pexip_rc " PXR_VERSION ": working set of %" APR_UINT64_T_FMT
+                 "PXR1009: mod_pexip_rc " PXR_VERSION ": working set of %" APR_UINT64_T_FMT
                  " MiB for %u meetings and %u participants %s, %u of them open or live",
                  memory->bytes >> 20, sizes.meetings, sizes.participants, what,
                  health.meetings.used);
@@ -323,7 +325,7 @@ int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_stor
         }
     }
     memory->base = NULL;
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "mod_pexip_rc has no working set");
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PXR1010: mod_pexip_rc has no working set");
     return 0;
 }
 
@@ -333,8 +335,9 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
 
     if (!open_store(memory, store)) {
         /* Children of the former generation go on with the old one, so it stays mapped. */
-        ap_log_error(APLOG_MARK, level_of_replacement(), 0, s,
-                     "the working set of the former module has another layout: a new one is begun");
+        ap_log_error(
+            APLOG_MARK, level_of_replacement(), 0, s,
+            "PXR1011: the working set of the former module has another layout: a new one is begun");
         unlink(path_of_memory(p));
         close(memory->fd);
         return pxr_memory_open(s, p, memory, store);
@@ -343,9 +346,9 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
     if (sizes.meetings != pxr_global.sizes.meetings ||
         sizes.participants != pxr_global.sizes.participants) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     PXR_D_MEETINGS " and " PXR_D_PARTICIPANTS
-                                    " stay at %u and %u until httpd is stopped and started: this "
-                                    "change needs a full restart",
+                     "PXR1012: " PXR_D_MEETINGS " and " PXR_D_PARTICIPANTS
+                     " stay at %u and %u until httpd is stopped and started: this "
+                     "change needs a full restart",
                      sizes.meetings, sizes.participants);
     }
     return 1;

@@ -177,7 +177,7 @@ static void policy_step(setup_t *s)
     put_places(s, places, "URL", "");
     put_account(s);
     put_choice(s, "Switches",
-               apr_pstrcat(s->web.r->pool, "on: service configuration, participant properties",
+               apr_pstrcat(s->web.r->pool, "on: service configuration",
                            s->workspace->location_count > 0 ? ", media location" : "",
                            s->workspace->fallback_count > 0
                                ? ", and what your other policy servers answer"

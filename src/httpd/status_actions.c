@@ -34,23 +34,6 @@ const char *pxr_status_outcome(request_rec *r)
     return NULL;
 }
 
-/* Whether an origin is the one that the page was loaded from. Who ends TLS in front of us makes the
- * scheme look worse than it is, never better. */
-static bool is_own_origin(request_rec *r, const pxr_workspace_t *w, const char *origin)
-{
-    const char *host = apr_table_get(r->headers_in, "Host");
-    bool secure = strncmp(origin, "https://", 8) == 0;
-
-    if (strcmp(origin, w->site_url) == 0) {
-        return true;
-    }
-    if (host == NULL || (!secure && (strncmp(origin, "http://", 7) != 0 ||
-                                     strcmp(ap_http_scheme(r), "https") == 0))) {
-        return false;
-    }
-    return strcasecmp(origin + (secure ? 8 : 7), host) == 0;
-}
-
 /* A browser that holds an administrator's password must not be driven by another site. Because the
  * page sends no referrer, browsers call its origin null; newer ones say where it came from
  * besides. */
@@ -59,7 +42,7 @@ static bool is_from_page(request_rec *r, const pxr_workspace_t *w)
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
     const char *origin = apr_table_get(r->headers_in, "Origin");
 
-    if (origin != NULL && strcmp(origin, "null") != 0 && !is_own_origin(r, w, origin)) {
+    if (origin != NULL && strcmp(origin, "null") != 0 && !pxr_origin_is_own(r, w, origin)) {
         return false;
     }
     if (site != NULL) {

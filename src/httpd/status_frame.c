@@ -152,7 +152,6 @@ static void set_headers(const pxr_web_t *web)
                                 "connect-src 'self'; base-uri 'none'; form-action 'self'; "
                                 "frame-ancestors 'none'",
                                 web->nonce, web->nonce));
-    apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
     apr_table_setn(headers, "X-Frame-Options", "DENY");
     apr_table_setn(headers, "Referrer-Policy", "no-referrer");
 }

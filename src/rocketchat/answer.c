@@ -53,7 +53,7 @@ static bool read_number(const char *text, size_t len, int64_t *out)
     return true;
 }
 
-/* A date of HTTP; 0 where it is none. */
+/* A date of HTTP; 0 where it is none, or beyond all that our times can tell. */
 static pxr_time_t read_date(const char *text, size_t len)
 {
     char copy[64];
@@ -61,7 +61,7 @@ static pxr_time_t read_date(const char *text, size_t len)
 
     pxr_text_line(copy, sizeof(copy), text, len);
     seconds = curl_getdate(copy, NULL);
-    return seconds > 0 ? (pxr_time_t)seconds * PXR_SECOND : 0;
+    return seconds > 0 && seconds <= INT64_MAX / PXR_SECOND ? (pxr_time_t)seconds * PXR_SECOND : 0;
 }
 
 static int64_t wait_of(int64_t wait)

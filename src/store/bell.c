@@ -176,5 +176,6 @@ bool pxr_store_knows_all(const pxr_store_t *store, pxr_time_t now)
 {
     const pxr_segment_t *s = store->segment;
 
-    return s->kept == PXR_KEEP_NOTHING || (s->mark.complete && is_in_touch(store, now));
+    return s->kept == PXR_KEEP_NOTHING ||
+           (__atomic_load_n(&s->mark.complete, __ATOMIC_ACQUIRE) && is_in_touch(store, now));
 }

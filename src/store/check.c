@@ -9,6 +9,7 @@
 typedef struct {
     const pxr_store_t *store;
     unsigned char *slots, *names, *blocks, *legs, *shares, *publishers;
+    uint32_t long_names;
     char *why;
     size_t why_size;
     bool broken;
@@ -30,6 +31,26 @@ static bool meet(check_t *c, unsigned char *seen, uint32_t size, uint32_t link, 
         return false;
     }
     return true;
+}
+
+#define IS_TEXT(field) (memchr((field), 0, sizeof(field)) != NULL)
+
+/* What has no list, but is followed or read as text all the same. */
+static void check_head(check_t *c)
+{
+    const pxr_segment_t *s = c->store->segment;
+    bool sound = s->workspaces <= PXR_WORKSPACES_MAX && s->invite_first < PXR_INVITES &&
+                 s->invite_count <= PXR_INVITES && IS_TEXT(s->machine) && IS_TEXT(s->mark.epoch);
+
+    for (uint32_t i = 0; i < PXR_WORKSPACES_MAX; i++) {
+        sound = sound && IS_TEXT(s->origins[i]);
+    }
+    for (uint32_t i = 0; i < PXR_INVITES; i++) {
+        sound = sound && IS_TEXT(s->invites[i].user);
+    }
+    if (!sound) {
+        complain(c, "head is wrong", 0);
+    }
 }
 
 static void check_chain(check_t *c, uint32_t link, size_t len, const char *what)
@@ -95,9 +116,14 @@ static void check_free_lists(check_t *c)
 static void check_name(check_t *c, uint32_t link, bool linked)
 {
     const pxr_name_t *name = pxr_name(c->store, link);
-    uint32_t found =
-        pxr_name_find(c->store, name->workspace, pxr_name_space(name->kind), name->text, name->len);
+    uint32_t found;
 
+    if (name->len > PXR_ALIAS_MAX || !IS_TEXT(name->text)) {
+        complain(c, "name is longer than any", link);
+        return;
+    }
+    found =
+        pxr_name_find(c->store, name->workspace, pxr_name_space(name->kind), name->text, name->len);
     if (linked != (found == link) || name->state != (linked ? NAME_LINKED : NAME_UNLINKED)) {
         complain(c, "name is not where the index should lead", link);
     }
@@ -151,7 +177,7 @@ static void check_shares_of(check_t *c, uint32_t slot_link, const pxr_slot_t *sl
             return;
         }
         share = pxr_share_slot(c->store, link);
-        if (!share->taken || share->slot != slot_link) {
+        if (!share->taken || share->slot != slot_link || !IS_TEXT(share->share.node)) {
             complain(c, "share belongs to another meeting", link);
         }
         if (share->share.open && share->share.era == slot->life.era) {
@@ -170,6 +196,25 @@ static void check_shares_of(check_t *c, uint32_t slot_link, const pxr_slot_t *sl
     }
 }
 
+/* Whether the leg's share is one of its meeting. */
+static bool has_sound_share(const check_t *c, const pxr_leg_slot_t *leg)
+{
+    return leg->share == 0 || (leg->share <= c->store->segment->shares &&
+                               pxr_share_slot(c->store, leg->share)->slot == leg->slot);
+}
+
+static void check_leg_name(check_t *c, uint32_t link, const pxr_leg_name_t *name)
+{
+    bool is_long = name->len > sizeof(name->text);
+
+    if (name->len > PXR_NAME_CHARS || is_long != (name->rest != 0)) {
+        complain(c, "name of a leg has a wrong length", link);
+    } else if (is_long) {
+        check_chain(c, name->rest, name->len - sizeof(name->text), "block of a leg's name");
+        c->long_names++;
+    }
+}
+
 static void check_legs_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot)
 {
     uint32_t count = 0;
@@ -182,13 +227,15 @@ static void check_legs_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot
             return;
         }
         leg = pxr_leg_slot(c->store, link);
-        if (!leg->taken || leg->slot != slot_link || leg->prev != previous) {
+        if (!leg->taken || leg->slot != slot_link || leg->prev != previous ||
+            !has_sound_share(c, leg) || !IS_TEXT(leg->leg.uuid) || !IS_TEXT(leg->leg.protocol)) {
             complain(c, "leg is on a wrong list", link);
             return;
         }
         if (pxr_leg_find(c->store, slot->workspace, leg->leg.uuid, false) == 0) {
             complain(c, "leg is not in the index", link);
         }
+        check_leg_name(c, link, &leg->name);
         present += pxr_leg_is_over(c->store, leg) ? 0 : leg->leg.present;
         previous = link;
         link = leg->next;
@@ -198,6 +245,16 @@ static void check_legs_of(check_t *c, uint32_t slot_link, const pxr_slot_t *slot
     }
     if (slot->life.state != PXR_MEETING_ENDED && present != slot->life.present) {
         complain(c, "people of a meeting differ from its legs", slot_link);
+    }
+}
+
+static void check_texts_of(check_t *c, uint32_t link, const pxr_slot_t *slot)
+{
+    if (slot->workspace >= PXR_WORKSPACES_MAX || slot->answer_len > PXR_ANSWER_MAX ||
+        slot->tag_len > PXR_PEXIP_TEXT_MAX || slot->details_len > PXR_DETAILS_MAX ||
+        !IS_TEXT(slot->id) || !IS_TEXT(slot->join_key) || !IS_TEXT(slot->host_key) ||
+        !IS_TEXT(slot->number) || !IS_TEXT(slot->host_pin) || !IS_TEXT(slot->guest_pin)) {
+        complain(c, "meeting has a text that is none", link);
     }
 }
 
@@ -212,6 +269,7 @@ static void check_slots(check_t *c)
         if (slot->state == SLOT_FREE) {
             continue;
         }
+        check_texts_of(c, link, slot);
         if (is_named(slot) && slot->life.state != PXR_MEETING_ENDED) {
             active += slot->state != SLOT_PROVISIONAL;
             provisional += slot->state == SLOT_PROVISIONAL;
@@ -226,6 +284,9 @@ static void check_slots(check_t *c)
     }
     if (active != s->root.active || provisional != s->root.provisional) {
         complain(c, "count of running meetings is wrong", active);
+    }
+    if (c->long_names != s->root.long_names) {
+        complain(c, "count of long names is wrong", c->long_names);
     }
 }
 
@@ -274,11 +335,74 @@ static void check_publishers(check_t *c)
 
     for (uint32_t i = 0; i < PXR_PUBLISHER_BUCKETS; i++) {
         for (uint32_t link = s->publisher_buckets[i]; link != 0;) {
+            const pxr_publisher_slot_t *publisher;
             if (!meet(c, c->publishers, s->publishers, link, "publisher met twice")) {
                 return;
             }
-            link = pxr_publisher_slot(c->store, link)->next;
+            publisher = pxr_publisher_slot(c->store, link);
+            if (publisher->workspace >= PXR_WORKSPACES_MAX || !IS_TEXT(publisher->node) ||
+                !IS_TEXT(publisher->user)) {
+                complain(c, "publisher has a text that is none", link);
+            }
+            link = publisher->next;
         }
+    }
+}
+
+/* A name that is met twice is on a chain that goes in a circle, and then there are too many. */
+static void check_name_index(check_t *c)
+{
+    const pxr_segment_t *s = c->store->segment;
+    uint32_t linked = 0;
+    uint32_t met = 0;
+
+    for (uint32_t link = 1; link <= s->names; link++) {
+        linked += pxr_name(c->store, link)->state == NAME_LINKED;
+    }
+    for (uint32_t i = 0; i < s->name_buckets; i++) {
+        for (uint32_t link = pxr_name_buckets(c->store)[i]; link != 0;) {
+            const pxr_name_t *name;
+            if (link > s->names || ++met > linked) {
+                complain(c, "index leads in a circle or to nowhere", link);
+                return;
+            }
+            name = pxr_name(c->store, link);
+            if (name->state != NAME_LINKED || (name->hash & (s->name_buckets - 1)) != i) {
+                complain(c, "index leads to a name that is not in it", link);
+            }
+            link = name->next;
+        }
+    }
+    if (met != linked) {
+        complain(c, "index does not lead to all names", met);
+    }
+}
+
+/* What is on no list of a meeting or queue is on a free list, and must look so: some work goes over
+ * whole tables. */
+static void check_free_records(check_t *c)
+{
+    const pxr_segment_t *s = c->store->segment;
+    uint32_t names = 0;
+    uint32_t legs = 0;
+    uint32_t shares = 0;
+    uint32_t publishers = 0;
+
+    for (uint32_t link = 1; link <= s->names; link++) {
+        names += pxr_name(c->store, link)->state == NAME_FREE;
+    }
+    for (uint32_t link = 1; link <= s->legs; link++) {
+        legs += !pxr_leg_slot(c->store, link)->taken;
+    }
+    for (uint32_t link = 1; link <= s->shares; link++) {
+        shares += !pxr_share_slot(c->store, link)->taken;
+    }
+    for (uint32_t link = 1; link <= s->publishers; link++) {
+        publishers += pxr_publisher_slot(c->store, link)->publisher.source == 0;
+    }
+    if (names != s->root.names_free || legs != s->root.legs_free || shares != s->root.shares_free ||
+        publishers != s->root.publishers_free) {
+        complain(c, "records are in use that no list has", 0);
     }
 }
 
@@ -311,6 +435,7 @@ pxr_status_t pxr_check_locked(const pxr_store_t *store, char *why, size_t why_si
     c.shares = c.legs + s->legs;
     c.publishers = c.shares + s->shares;
 
+    check_head(&c);
     check_free_lists(&c);
     check_slot_queue(&c, &s->root.ended, false);
     check_slot_queue(&c, &s->root.leaving, false);
@@ -320,6 +445,13 @@ pxr_status_t pxr_check_locked(const pxr_store_t *store, char *why, size_t why_si
     if (!c.broken) {
         check_slots(&c);
         check_publishers(&c);
+    }
+    if (!c.broken) {
+        check_name_index(&c);
+        check_free_records(&c);
+        if (!pxr_leg_index_is_sound(store)) {
+            complain(&c, "index of legs is wrong", 0);
+        }
     }
     if (!c.broken) {
         check_all_met(&c, c.slots, s->slots, "slot is on no list");

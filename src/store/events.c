@@ -205,6 +205,7 @@ static pxr_status_t find_quality(const pxr_store_t *store, uint32_t workspace,
     }
     stage->slot = pxr_leg_slot(store, stage->leg)->slot;
     stage->scene.leg = pxr_leg_slot(store, stage->leg)->leg;
+    pxr_leg_copy_name(store, stage->leg, stage->scene.leg_name);
     return PXR_OK;
 }
 

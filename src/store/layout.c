@@ -7,6 +7,9 @@ _Static_assert(__atomic_always_lock_free(sizeof(uint32_t), 0), "words must be lo
 _Static_assert(__atomic_always_lock_free(sizeof(int64_t), 0), "times must be lock-free");
 _Static_assert(sizeof(pxr_block_t) == 256, "a block is a quarter of a KiB");
 _Static_assert(sizeof(pxr_root_t) % 4 == 0, "the log copies words");
+_Static_assert(sizeof(pxr_leg_name_t) % 4 == 0, "the log copies words");
+_Static_assert(PXR_NAME_CHARS <= UINT8_MAX, "the length of a name is one byte");
+_Static_assert(PXR_NAME_CHARS - PXR_LEG_NAME_SHORT <= PXR_BLOCK_DATA, "a rest is one block");
 
 /* Blocks per meeting: answer and service tag of a typical meeting take three, its details one. A
  * site whose titles are long needs more, and is told that the table is full. */
@@ -49,8 +52,8 @@ static bool measure(const pxr_store_sizes_t *sizes, geometry_t *g)
     }
     g->slots = sizes->meetings + sizes->meetings / 8 + PXR_SPARE_SLOTS;
     g->names = g->slots * NAMES_PER_SLOT;
-    g->blocks = g->slots * BLOCKS_PER_SLOT;
     g->legs = sizes->participants;
+    g->blocks = g->slots * BLOCKS_PER_SLOT + pxr_long_names(g->legs);
     g->shares = g->slots * SHARES_PER_SLOT;
     g->name_buckets = power_of_two((uint64_t)g->slots * 3);
     g->leg_buckets = power_of_two((uint64_t)g->legs * 2);
@@ -132,6 +135,7 @@ void pxr_layout_clear(const pxr_store_t *store)
     }
     s->invite_first = 0;
     s->invite_count = 0;
+    memset(s->invites, 0, sizeof(s->invites));
     /* The keeper fills it again. */
     s->mark = (pxr_keep_mark_t){.emptied = s->mark.emptied + 1};
     s->root = root;

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "pxr_keep.h"
+#include "pxr_metrics.h"
 #include "pxr_outside.h"
 #include "pxr_seen.h"
 #include "pxr_store.h"
@@ -26,12 +27,13 @@
  */
 
 #define PXR_MAGIC UINT64_C(0x5058523153544f52)
-#define PXR_LAYOUT 5
+#define PXR_LAYOUT 6
 
 #define PXR_BLOCK_DATA 252
 #define PXR_LOG_BYTES 8192
 #define PXR_PUBLISHER_BUCKETS 2048
 #define PXR_LEG_KEYS (1 + PXR_RELATED_MAX)
+#define PXR_LEG_NAME_SHORT 127
 
 /* Physical records for the sizes that the administrator chose: ended meetings stay for a while, and
  * freed ones rest. */
@@ -115,6 +117,13 @@ typedef struct {
     char data[PXR_BLOCK_DATA];
 } pxr_block_t;
 
+/* What a leg is called. */
+typedef struct {
+    uint32_t rest; /* block of what `text` has no room for, 0: none */
+    uint8_t len;   /* of both */
+    char text[PXR_LEG_NAME_SHORT];
+} pxr_leg_name_t;
+
 typedef struct {
     uint32_t taken;
     uint32_t slot;
@@ -124,7 +133,7 @@ typedef struct {
     uint32_t linked; /* bit i: key i is in the index */
     uint64_t key;    /* hash of the uuid */
     uint32_t next_with_key[PXR_LEG_KEYS];
-    uint32_t reserved;
+    pxr_leg_name_t name;
     pxr_leg_t leg;
 } pxr_leg_slot_t;
 
@@ -170,6 +179,7 @@ typedef struct {
     uint32_t active; /* open and live meetings, and those that wait for the database */
     uint32_t provisional;
     uint32_t leg_cursor;
+    uint32_t long_names; /* legs that have a block for theirs */
     pxr_queue_t ended;   /* slots, longest ended first */
     pxr_queue_t leaving; /* slots that go at once */
     pxr_queue_t resting; /* slots */
@@ -231,6 +241,12 @@ typedef _Atomic(uint64_t) pxr_session_slot_t[PXR_SESSION_WORDS];
 #define PXR_FOREIGN_WORDS (6 + (PXR_FOREIGN_ALIAS_MAX + 1) / 8 + 1)
 typedef _Atomic(uint64_t) pxr_foreign_slot_t[PXR_FOREIGN_WORDS];
 
+/* How long answers took (metrics.c). Words, which nobody locks. */
+typedef struct {
+    _Alignas(64) _Atomic(uint64_t) count[PXR_LATENCY_BOUNDS + 1];
+    _Atomic(uint64_t) sum;
+} pxr_latency_words_t;
+
 struct pxr_segment {
     uint64_t magic;
     uint32_t layout;
@@ -279,6 +295,11 @@ struct pxr_segment {
     uint32_t workspaces;
     char origins[PXR_WORKSPACES_MAX][PXR_ORIGIN_MAX + 1];
     _Alignas(64) _Atomic(uint64_t) counters[PXR_WORKSPACES_MAX][(PXR_COUNTERS + 7) / 8 * 8];
+    pxr_latency_words_t latencies[PXR_WORKSPACES_MAX];
+    _Atomic(uint64_t) event_kinds[PXR_WORKSPACES_MAX][PXR_EVENT_KINDS];
+    /* Which process has the place, for those who count; 0: none. */
+    _Atomic(int32_t) reader_pids[PXR_READERS];
+    _Atomic(int32_t) outside_pids[PXR_OUTSIDE_PLACES];
     _Alignas(64) _Atomic(int64_t) seen_at[PXR_WORKSPACES_MAX][(PXR_SEENS + 7) / 8 * 8];
 };
 
@@ -365,8 +386,18 @@ static inline uint32_t pxr_blocks_for(size_t len)
     return (uint32_t)((len + PXR_BLOCK_DATA - 1) / PXR_BLOCK_DATA);
 }
 
+/* How many legs may have a block for their name. There are as many in addition to those of the
+ * meetings, so that nobody keeps a meeting from being created by what he calls himself. */
+static inline uint32_t pxr_long_names(uint32_t legs)
+{
+    return legs / 16 + 16;
+}
+
 /* Nothing has been seen of a workspace yet (seen.c). */
 void pxr_seen_forget(const pxr_store_t *store, uint32_t workspace);
+
+/* Its figures begin anew (metrics.c). */
+void pxr_metrics_forget(const pxr_store_t *store, uint32_t workspace);
 
 /* Copies a chain of blocks without lock; false where the chain cannot be followed any more. */
 bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out);

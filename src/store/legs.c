@@ -1,6 +1,7 @@
 #include "legs.h"
 
 #include "names.h"
+#include "pxr_text.h"
 
 #include <string.h>
 
@@ -138,6 +139,7 @@ uint32_t pxr_leg_new(pxr_tx_t *tx, uint32_t slot_link, const char *uuid)
     /* Not reachable yet; `next` is still the free list's. */
     leg->key = pxr_hash_text(uuid);
     memset(&leg->leg, 0, sizeof(leg->leg));
+    memset(&leg->name, 0, sizeof(leg->name));
     head = pxr_tx_word(tx, &slot->legs);
     pxr_tx_put_word(tx, &leg->taken, 1);
     pxr_tx_put_word(tx, &leg->slot, slot_link);
@@ -174,6 +176,64 @@ void pxr_leg_put(pxr_tx_t *tx, uint32_t link, uint32_t share, const pxr_leg_t *l
     pxr_tx_touch(tx, pxr_leg_stamp(tx->store, link));
 }
 
+void pxr_leg_copy_name(const pxr_store_t *store, uint32_t link, char out[PXR_NAME_CHARS + 1])
+{
+    const pxr_leg_name_t *name = &pxr_leg_slot(store, link)->name;
+    size_t len = name->len <= PXR_NAME_CHARS ? name->len : 0;
+    size_t here = len < sizeof(name->text) ? len : sizeof(name->text);
+
+    memcpy(out, name->text, here);
+    if (len > here && !pxr_chain_read(store, name->rest, len - here, out + here)) {
+        len = 0;
+    }
+    out[len] = '\0';
+}
+
+static void free_rest(pxr_tx_t *tx, const pxr_leg_name_t *name)
+{
+    if (name->rest != 0) {
+        pxr_chain_free(tx, name->rest, name->len - sizeof(name->text));
+        tx->root.long_names--;
+    }
+}
+
+/* Returns the block, 0 where there is none. One that is in use already is written by the log. */
+static uint32_t put_rest(pxr_tx_t *tx, uint32_t link, const char *rest)
+{
+    char data[PXR_BLOCK_DATA] = "";
+
+    if (link == 0 && tx->root.long_names < pxr_long_names(tx->store->segment->legs)) {
+        link = pxr_chain_new(tx, rest, strlen(rest));
+        tx->root.long_names += link != 0;
+    } else if (link != 0) {
+        memcpy(data, rest, strlen(rest));
+        pxr_tx_put(tx, pxr_block(tx->store, link)->data, data, sizeof(data));
+    }
+    return link;
+}
+
+void pxr_leg_put_name(pxr_tx_t *tx, uint32_t link, const char *name)
+{
+    pxr_leg_name_t *known = &pxr_leg_slot(tx->store, link)->name;
+    pxr_leg_name_t next = {.rest = 0};
+    char before[PXR_NAME_CHARS + 1];
+    size_t len = strlen(name);
+
+    pxr_leg_copy_name(tx->store, link, before);
+    if (strcmp(before, name) == 0) {
+        return;
+    }
+    if (len > sizeof(next.text)) {
+        next.rest = put_rest(tx, known->rest, name + sizeof(next.text));
+        len = next.rest != 0 ? len : pxr_utf8_cut(name, len, sizeof(next.text));
+    } else {
+        free_rest(tx, known);
+    }
+    next.len = (uint8_t)len;
+    memcpy(next.text, name, len < sizeof(next.text) ? len : sizeof(next.text));
+    pxr_tx_put(tx, known, &next, sizeof(next));
+}
+
 void pxr_leg_free(pxr_tx_t *tx, uint32_t link)
 {
     pxr_leg_slot_t *leg = pxr_leg_slot(tx->store, link);
@@ -193,11 +253,45 @@ void pxr_leg_free(pxr_tx_t *tx, uint32_t link)
         pxr_tx_put_word(tx, &pxr_leg_slot(tx->store, leg->next)->prev, leg->prev);
     }
     pxr_tx_put_word(tx, &slot->leg_count, slot->leg_count - 1);
+    free_rest(tx, &leg->name);
     pxr_tx_put_word(tx, &leg->taken, 0);
     pxr_tx_put_word(tx, &leg->slot, 0);
     pxr_tx_put_word(tx, &leg->next, tx->root.free_legs);
     tx->root.free_legs = link;
     tx->root.legs_free++;
+}
+
+static bool is_in_bucket(const pxr_store_t *store, uint32_t entry, uint32_t bucket)
+{
+    const pxr_leg_slot_t *leg;
+
+    if (entry > store->segment->legs * PXR_LEG_KEYS) {
+        return false;
+    }
+    leg = pxr_leg_slot(store, leg_of(entry));
+    return leg->taken && (leg->linked >> which_of(entry) & 1) != 0 &&
+           bucket_of(store, key_of(leg, which_of(entry))) == &pxr_leg_buckets(store)[bucket];
+}
+
+/* An entry that is met twice is on a chain that goes in a circle, and then there are too many. */
+bool pxr_leg_index_is_sound(const pxr_store_t *store)
+{
+    const pxr_segment_t *s = store->segment;
+    uint64_t keys = 0;
+    uint64_t met = 0;
+
+    for (uint32_t link = 1; link <= s->legs; link++) {
+        keys += (uint64_t)__builtin_popcount(pxr_leg_slot(store, link)->linked);
+    }
+    for (uint32_t i = 0; i < s->leg_buckets; i++) {
+        for (uint32_t entry = pxr_leg_buckets(store)[i]; entry != 0;) {
+            if (!is_in_bucket(store, entry, i) || ++met > keys) {
+                return false;
+            }
+            entry = pxr_leg_slot(store, leg_of(entry))->next_with_key[which_of(entry)];
+        }
+    }
+    return met == keys;
 }
 
 bool pxr_leg_is_over(const pxr_store_t *store, const pxr_leg_slot_t *leg)

@@ -25,6 +25,13 @@ uint32_t pxr_leg_new(pxr_tx_t *tx, uint32_t slot, const char *uuid);
 /* Writes the leg back and brings the index up to date with its related uuids. */
 void pxr_leg_put(pxr_tx_t *tx, uint32_t link, uint32_t share, const pxr_leg_t *leg);
 
+/* What the leg is called, NUL-terminated; "" where that is not known. */
+void pxr_leg_copy_name(const pxr_store_t *store, uint32_t link, char out[PXR_NAME_CHARS + 1]);
+
+/* Writes a name of at most PXR_NAME_CHARS bytes if it is another one. Where it is long and there is
+ * no block for it, as much as the slot has room for, cut at a code point. */
+void pxr_leg_put_name(pxr_tx_t *tx, uint32_t link, const char *name);
+
 /* Takes the leg out of index and meeting and puts it on the free list. It must not be counted in
  * any share. */
 void pxr_leg_free(pxr_tx_t *tx, uint32_t link);
@@ -36,6 +43,10 @@ pxr_status_t pxr_leg_leave(const pxr_store_t *store, uint32_t link, pxr_time_t l
 /* Frees legs that left at least PXR_LEFT_KEEP_SHORT ago, looking at no more than `most` of them,
  * twice where that brings none. Returns how many. */
 uint32_t pxr_legs_reclaim(const pxr_store_t *store, uint32_t most, pxr_time_t now);
+
+/* Whether the index has every key of every leg once, and nothing else. Follows nothing beyond the
+ * tables, whatever they hold. */
+bool pxr_leg_index_is_sound(const pxr_store_t *store);
 
 /* Whether the leg counts for nothing any more, and since when that is known. */
 bool pxr_leg_is_over(const pxr_store_t *store, const pxr_leg_slot_t *leg);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "legs.h"
 #include "names.h"
 #include "pxr_chat.h"
 
@@ -411,6 +412,7 @@ static size_t copy_legs(const pxr_store_t *store, const pxr_slot_t *slot, pxr_ro
             leg->share != 0 ? &pxr_share_slot(store, leg->share)->share : NULL;
         if (share != NULL && share->era == slot->life.era && pxr_leg_is_in(&leg->leg, share)) {
             legs[count].leg = leg->leg;
+            pxr_leg_copy_name(store, at, legs[count].name);
             legs[count].key = leg->key;
             count++;
         }

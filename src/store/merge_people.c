@@ -146,9 +146,11 @@ static bool is_news(const pxr_leg_t *leg, const pxr_leg_t *in, bool supersedes, 
 }
 
 /* The record as an event that says what is new. */
-static void make_leg_event(const pxr_leg_t *leg, const pxr_leg_t *in, bool supersedes,
+static void make_leg_event(const pxr_leg_t *leg, const pxr_leg_record_t *record, bool supersedes,
                            pxr_event_t *event)
 {
+    const pxr_leg_t *in = &record->leg;
+
     memset(event, 0, sizeof(*event));
     event->kind = in->attached ? PXR_EVENT_CONNECTED : PXR_EVENT_DISCONNECTED;
     event->time = in->order.time;
@@ -157,7 +159,7 @@ static void make_leg_event(const pxr_leg_t *leg, const pxr_leg_t *in, bool super
     event->connect_time = in->connected_at;
     memcpy(event->uuid, in->uuid, sizeof(event->uuid));
     if (is_news(leg, in, supersedes, PXR_SAID_NAME)) {
-        memcpy(event->name, in->name, sizeof(event->name));
+        memcpy(event->name, record->name, sizeof(event->name));
     }
     if (is_news(leg, in, supersedes, PXR_SAID_PROTOCOL)) {
         memcpy(event->protocol, in->protocol, sizeof(event->protocol));
@@ -194,14 +196,16 @@ static bool is_older_news(const pxr_leg_t *leg, const pxr_leg_t *in)
 }
 
 /* Applies the record. Returns what it changed. */
-static unsigned merge_leg(pxr_stage_t *stage, const pxr_leg_t *in, bool supersedes, pxr_time_t now)
+static unsigned merge_leg(pxr_stage_t *stage, const pxr_leg_record_t *record, bool supersedes,
+                          pxr_time_t now)
 {
+    const pxr_leg_t *in = &record->leg;
     pxr_leg_t before = stage->scene.leg;
     pxr_order_t order = in->order;
     pxr_event_t event;
     unsigned changed;
 
-    make_leg_event(&before, in, supersedes, &event);
+    make_leg_event(&before, record, supersedes, &event);
     if (is_older_news(&before, in)) {
         order = before.order;
         event.kind = PXR_EVENT_UPDATED;
@@ -322,7 +326,7 @@ pxr_status_t pxr_store_merge_leg(const pxr_store_t *store, const pxr_leg_record_
             forget_leg(&stage.scene.leg, in);
         }
         if (in->attached || in->closed) {
-            changed = merge_leg(&stage, in, supersedes, now);
+            changed = merge_leg(&stage, record, supersedes, now);
         } else if (supersedes && stage.scene.leg.attached) {
             changed = pxr_leg_drop(&stage.scene, now);
         }

@@ -1,6 +1,9 @@
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "pxr_metrics.h"
 #include "pxr_outside.h"
 #include "waiting.h"
 
@@ -22,6 +25,11 @@ static pthread_mutex_t *places_of(const pxr_store_t *store, pxr_place_kind_t kin
     return kind == PXR_PLACE_HISTORY ? store->segment->readers : store->segment->outside;
 }
 
+static _Atomic(int32_t) *holders_of(const pxr_store_t *store, pxr_place_kind_t kind)
+{
+    return kind == PXR_PLACE_HISTORY ? store->segment->reader_pids : store->segment->outside_pids;
+}
+
 static bool take(pthread_mutex_t *place)
 {
     int error = pthread_mutex_trylock(place);
@@ -41,9 +49,10 @@ int pxr_store_place_enter(const pxr_store_t *store, pxr_place_kind_t kind, uint3
     int64_t until = pxr_time_steady() + wait;
 
     for (;;) {
-        for (uint32_t i = 0; i < count; i++) {
-            if (take(&places_of(store, kind)[i])) {
-                return (int)i;
+        for (uint32_t i = count; i > 0; i--) {
+            if (take(&places_of(store, kind)[i - 1])) {
+                atomic_store(&holders_of(store, kind)[i - 1], getpid());
+                return (int)(i - 1);
             }
         }
         if (pxr_time_steady() >= until) {
@@ -55,5 +64,18 @@ int pxr_store_place_enter(const pxr_store_t *store, pxr_place_kind_t kind, uint3
 
 void pxr_store_place_leave(const pxr_store_t *store, pxr_place_kind_t kind, int place)
 {
+    atomic_store(&holders_of(store, kind)[place], 0);
     pthread_mutex_unlock(&places_of(store, kind)[place]);
+}
+
+uint32_t pxr_store_places_taken(const pxr_store_t *store, pxr_place_kind_t kind)
+{
+    uint32_t taken = 0;
+
+    for (uint32_t i = 0; i < sizes[kind]; i++) {
+        pid_t pid = atomic_load(&holders_of(store, kind)[i]);
+        /* Its death gives a place back without a word. */
+        taken += pid != 0 && (kill(pid, 0) == 0 || errno != ESRCH);
+    }
+    return taken;
 }

@@ -220,6 +220,7 @@ pxr_status_t pxr_store_copy_leg(const pxr_store_t *store, pxr_change_t *change,
         copy_origin(store, slot->workspace, out->workspace);
         memcpy(out->meeting, slot->id, sizeof(out->meeting));
         out->leg = leg->leg;
+        pxr_leg_copy_name(store, change->link, out->name);
         if (leg->share != 0) {
             const pxr_share_t *share = &pxr_share_slot(store, leg->share)->share;
             memcpy(out->node, share->node, sizeof(out->node));

@@ -42,6 +42,7 @@ void pxr_stage_leg(const pxr_store_t *store, pxr_stage_t *stage, const char *uui
         return;
     }
     scene->leg = pxr_leg_slot(store, stage->leg)->leg;
+    pxr_leg_copy_name(store, stage->leg, scene->leg_name);
     home = pxr_leg_slot(store, stage->leg)->share;
     if (home != 0 && home != stage->share) {
         scene->has_former = true;
@@ -111,6 +112,7 @@ pxr_status_t pxr_stage_put(pxr_tx_t *tx, pxr_stage_t *stage, unsigned changed, b
                              ? stage->share
                              : pxr_tx_word(tx, &pxr_leg_slot(store, stage->leg)->share);
         pxr_leg_put(tx, stage->leg, share, &scene->leg);
+        pxr_leg_put_name(tx, stage->leg, scene->leg_name);
     }
     if (changed & PXR_CHANGED_MEETING) {
         pxr_slot_put_life(tx, stage->slot, &scene->meeting, now);

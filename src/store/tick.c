@@ -79,12 +79,13 @@ static pxr_status_t tick_legs(const pxr_store_t *store, pxr_time_t now, pxr_tick
 {
     pxr_segment_t *s = store->segment;
     uint32_t round = s->legs / ROUNDS_PER_PASS + 1;
-    bool scarce = s->root.legs_free < s->legs / 8;
     pxr_status_t status = pxr_lock(store);
+    bool scarce;
 
     if (status != PXR_OK) {
         return status;
     }
+    scarce = s->root.legs_free < s->legs / 8;
     round = round < LEGS_PER_ROUND ? LEGS_PER_ROUND : round;
     for (uint32_t i = 0; i < round && i < s->legs; i++) {
         uint32_t cursor = s->root.leg_cursor % s->legs + 1;

@@ -58,6 +58,7 @@ static pxr_status_t number_of(const pxr_store_t *store, const char *origin,
         }
         pxr_publishers_forget(store, i);
         pxr_seen_forget(store, i);
+        pxr_metrics_forget(store, i);
         for (int counter = 0; counter < PXR_COUNTERS; counter++) {
             atomic_store(&s->counters[i][counter], 0);
         }

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 import pytest
 from browser import Browser
 from chat import AFTER_RETRY, SOON
-from httpd import PATIENCE
 from looks import check_looks
 from pexip import one_leg
 from public import hosts_of, public_sites

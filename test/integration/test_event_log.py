@@ -329,7 +329,7 @@ def test_a_line_that_fitted_in_part_harms_no_later_one(logged, make_httpd):
     httpd = make_httpd(start=False)
     disk = httpd.root / "disk"
     disk.mkdir()
-    if os.system(f"mount -t tmpfs -o size=64k tmpfs {disk}") != 0:
+    if os.system(f"mount -t tmpfs -o size=64k,mode=755 tmpfs {disk}") != 0:
         pytest.skip("nothing can be mounted")
     try:
         httpd.configure(workspace(), server="PexipRCEventLog disk/events.json")

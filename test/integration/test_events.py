@@ -229,7 +229,7 @@ def test_headers_do_not_decide_about_an_event(server, node, api, meeting, header
     assert names(api, meeting) == ["Anna"]
 
 
-@pytest.mark.parametrize("name", ["Żółć 日本語 🎉", "a\\b\"c/d", "\u202etxt"])
+@pytest.mark.parametrize("name", ["Żółć 日本語 🎉", "a\\b\"c/d", "\u202etxt", "ж" * 125])
 @pytest.mark.parametrize("escaped", [True, False], ids=["escaped", "raw"])
 def test_names_arrive_as_they_were_sent(node, api, meeting, name, escaped):
     event = node.event("participant_connected", Leg(node, meeting["id"], name).data)

@@ -395,7 +395,7 @@ def test_without_a_database_there_is_no_history(make_httpd):
 # Names of people who mean harm
 
 HOSTILE = ["=1+1", "+1", "-1", "@SUM(A1:A9)", "\t=1", "  =1", "=HYPERLINK(\"http://x\",\"y\")", "a,b\"c", "x;=cmd|'/c calc'!A1", "＝1", "\u3000=1",
-           "“Nina”", "line\r\nbreak", "\n@x", "'", "\"", "Ælfrēd 日本 🎉", "</script><!--", "%s%n", "\\", "\u202e=1"]
+           "“Nina”", "line\r\nbreak", "\n@x", "'", "\"", "Ælfrēd 日本 🎉", "</script><!--", "%s%n", "\\", "\u202e=1", "ж" * 125]
 
 
 def test_hostile_names_stay_texts_everywhere(api, node):

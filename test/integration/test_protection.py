@@ -19,6 +19,7 @@ HANDLERS = {
     "events": ("POST", "/events", b'{"event": "eventsink_started", "node": "10.9.9.9", "seq": 1, "data": {}}', 200),
     "api": ("GET", "/api/v1/meetings", None, 200),
     "status": ("GET", "/status?json", None, 200),
+    "metrics": ("GET", "/metrics", None, 200),
 }
 PROVIDER = "AuthBasicProvider pexip-rc"
 FILE = f"AuthBasicProvider file\n    AuthUserFile {PASSWORD_FILE}"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from httpd import PATIENCE, REPOSITORY, free_ports
-from management import BASE, CSP, USER, Handler, Management, Server
+from management import BASE, CSP, USER, Handler, Management, TlsServer
 from workspace import ADMIN, NODES, PREFIX, SITE, secret_lines, workspace
 
 sys.path.insert(0, str(REPOSITORY / "src" / "setup"))
@@ -611,7 +611,7 @@ class Place:
     def __init__(self, management):
         self.context, self.answers, self.requests, self.behind = management.context, {}, [], 0
         self.port, = free_ports(1)
-        self.server = Server(("127.0.0.1", self.port), Handler)
+        self.server = TlsServer(("127.0.0.1", self.port), Handler)
         self.server.owner = self
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 

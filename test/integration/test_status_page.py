@@ -479,7 +479,7 @@ def test_setup_tells_what_to_paste(site):
     assert any(value.startswith("pexip-rc-setup ") and f"--site {site.url} --credentials /" in value for _, value in pasted)
     assert any("scheduling/template?kind=single-use" in value for _, value in pasted)
     assert "nodes.secret" in page.text and "good.rest" in page.text and "good.webhook" in page.text
-    assert "on: service configuration, participant properties, and what your other policy servers answer" in page.text
+    assert "on: service configuration, and what your other policy servers answer" in page.text
     # Each can be copied, and is in the page for those without script.
     buttons = [each for each in page.all("button") if "data-copy" in each.attributes]
     assert len(buttons) == len(pasted) and all("hidden" in each.attributes for each in buttons)
@@ -512,7 +512,7 @@ def test_setup_of_a_part_that_is_not_used(all_sites):
         assert step(page, title) == "not set up, and not required", title
     ill = page_of(all_sites["ill"], SETUP)
     assert step(ill, "Theme") == "not set up, and not required"
-    assert "on: service configuration, participant properties, media location; everything else off" in ill.text
+    assert "on: service configuration, media location; everything else off" in ill.text
 
 
 def test_setup_finds_handlers_wherever_they_are_set(all_sites):

@@ -118,12 +118,75 @@ def check_log_formats():
                 yield f"{path.relative_to(TOP)} logs with %zu or %p"
 
 
+LOG_CALL = re.compile(r"""ap_log_\w*error\(\s*APLOG_MARK,\s*([^,]+),[^,]+,[^,]+,((?:\s*(?:"(?:[^"\\]|\\.)*"|[A-Z_0-9]+))+)""")
+LEVELS = {"ERR": "error", "WARNING": "warning"}
+QUIET = {"INFO", "DEBUG", *(f"TRACE{depth}" for depth in range(1, 9))}
+
+
+def line_of(path, text, at):
+    return f"{path.relative_to(TOP)}:{text.count(chr(10), 0, at) + 1}"
+
+
+def logged():
+    """Each call that logs: where it stands, its levels, and its text with directives by name and % for other macros."""
+    words = dict(re.findall(r'#define (PXR_D_\w+) "(\w+)"', (TOP / "src/httpd/pxr_httpd.h").read_text()))
+    for path in sources():
+        text = path.read_text()
+        calls = {call.start(): call for call in LOG_CALL.finditer(text)}
+        for call in re.finditer(r"\bap_log_\w+\(", text):
+            known = calls.get(call.start())
+            levels = set(re.findall(r"APLOG_(\w+)", known[1])) - {"STARTUP"} if known else set()
+            pieces = re.findall(r'"((?:[^"\\]|\\.)*)"|([A-Z_0-9]+)', known[2]) if known else []
+            yield line_of(path, text, call.start()), levels, "".join(said or words.get(macro, "%") for said, macro in pieces)
+
+
+def table_of_messages():
+    """By number: the levels, and what stands between that which differs."""
+    rows = re.findall(r"^\| PXR(\d+) \| ([a-z ]+) \| (.+?) \| .+ \| .+ \|$", (TOP / "conf/messages.md").read_text(), re.M)
+    return [(int(number), set(levels.split(" or ")), [part.strip() for part in text.split("...") if part.strip()])
+            for number, levels, text in rows]
+
+
+def is_said(parts, text):
+    at = 0
+    for part in parts:
+        if (found := text.find(part, at)) < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def check_messages_have_numbers():
+    """Each line at notice or above has a number of its own, and the table tells its level and its text."""
+    rows = table_of_messages()
+    table = {number: (levels, parts) for number, levels, parts in rows}
+    places = {}
+    if [number for number, _, _ in rows] != sorted(table):
+        yield "conf/messages.md is not in the order of its numbers, or has one twice"
+    for place, levels, text in logged():
+        if levels and levels <= QUIET:
+            continue
+        number = re.match(r"PXR(\d{4}): ", text)
+        number = int(number[1]) if number else None
+        if number is None or number in places:
+            yield f"{place} logs without a number of its own; the next one is PXR{max(table) + 1}"
+            continue
+        places[number] = place
+        said, parts = table.get(number, (set(), []))
+        if levels and said != {LEVELS.get(level, level.lower()) for level in levels} or not is_said(parts, text):
+            yield f"conf/messages.md does not tell level and text of PXR{number} as {place} does"
+    for number in table.keys() - places.keys():
+        if table[number][0] != {"gone"}:
+            yield f"conf/messages.md has PXR{number}, which nothing logs: its level is 'gone' then"
+
+
 def check_formatting():
     """Only where the formatter is installed, in the version that the style file is written for."""
     version = subprocess.run(["sh", "-c", "clang-format --version"], capture_output=True, text=True)
     if " 14." not in version.stdout:
         return
-    for path in [*sources(), *sorted((TOP / "test" / "unit").glob("*.[ch]"))]:
+    tests = [path for folder in ("unit", "fuzz") for path in sorted((TOP / "test" / folder).glob("*.[ch]"))]
+    for path in [*sources(), *tests]:
         done = subprocess.run(["clang-format", "--dry-run", "-Werror", str(path)], capture_output=True)
         if done.returncode != 0:
             yield f"{path.relative_to(TOP)} differs from what make format writes"

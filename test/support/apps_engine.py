@@ -8,9 +8,9 @@
 """
 
 import json
-import subprocess
-import threading
 from pathlib import Path
+
+from node_program import NodeProgram
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = REPOSITORY / "build" / "npm" / "app"
@@ -27,31 +27,25 @@ def package():
     return zip_file
 
 
-class Engine:
+class Engine(NodeProgram):
     """`own_process`: the app is called by the rules of later engines, which give it a process of its own.
 
     May be used by several threads.
     """
 
+    name = "the engine"
+
     def __init__(self, own_process=False):
         self.own_process = own_process
         self.logs = []
-        self._lock = threading.Lock()
-        self._node = subprocess.Popen(["node", str(ENGINE), str(PACKAGES), str(package())], text=True, bufsize=1,
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.begin(ENGINE, PACKAGES, package())
         self.installed = self.do("install")
         if own_process:
             self.installed_in_own_process = self.do("installInOwnProcess")
 
     def do(self, action, **members):
-        order = {"do": action, "own_process": self.own_process, **members}
-        with self._lock:
-            self._node.stdin.write(json.dumps(order) + "\n")
-            line = self._node.stdout.readline()
-            if not line:
-                raise RuntimeError(f"the engine ended with {self._node.wait()}")
-            answer = json.loads(line)
-            self.logs += answer["logs"]
+        answer = self.order({"do": action, "own_process": self.own_process, **members})
+        self.logs += answer["logs"]
         if "error" in answer:
             raise EngineError(answer["error"])
         return answer.get("value")
@@ -63,14 +57,3 @@ class Engine:
     def messages(self, severity):
         """What has been logged as "warning" or "error", as texts."""
         return [" ".join(map(str, entry["args"])) for entry in self.logs if entry["severity"] == severity]
-
-    def close(self):
-        self._node.stdin.close()
-        self._node.wait(20)
-        self._node.stdout.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

@@ -11,13 +11,12 @@
 import json
 import os
 import shutil
-import subprocess
 import tempfile
-import threading
 from pathlib import Path
 from typing import NamedTuple
 
 from httpd import PATIENCE
+from node_program import NodeProgram
 from waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -58,10 +57,10 @@ class Page:
 
     def __init__(self, browser, options):
         self._browser = browser
-        self._visit = browser.order("open", options=options)
+        self._visit = browser.say("open", options=options)
 
     def _order(self, what, **members):
-        return self._browser.order(what, visit=self._visit, **members)
+        return self._browser.say(what, visit=self._visit, **members)
 
     def call(self, method, *args, **where):
         """Any method of playwright's page, or of the element `selector`; `frame` as above; context=True: of the page's context."""
@@ -133,8 +132,10 @@ class Page:
         self._order("close")
 
 
-class Browser:
+class Browser(NodeProgram):
     """hosts: which port of this machine stands for the port 443 of a name. Pages may be opened by one thread at a time."""
+
+    name = "the browser's driver"
 
     def __init__(self, hosts):
         # The last rule keeps the browser's own business, and whatever a page should not load, at home.
@@ -144,18 +145,16 @@ class Browser:
         self._home = tempfile.mkdtemp(prefix="pxr-browser-")
         environment = {**{name: value for name, value in os.environ.items() if not name.startswith("XDG_")},
                        "HOME": self._home, "TMPDIR": self._home}
-        self._lock = threading.Lock()
-        self._node = subprocess.Popen(["node", str(DRIVER), str(PACKAGES), json.dumps(settings)], env=environment, text=True,
-                                      bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.version = self.order("version")
+        self.begin(DRIVER, PACKAGES, json.dumps(settings), env=environment)
+        try:
+            self.version = self.say("version")
+        except (RuntimeError, OSError):     # it could not be started, and has said why
+            self._node.kill()
+            shutil.rmtree(self._home)
+            raise
 
-    def order(self, what, **members):
-        with self._lock:
-            self._node.stdin.write(json.dumps({"do": what, **members}) + "\n")
-            line = self._node.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the browser's driver ended with {self._node.wait()}")
-        answer = json.loads(line)
+    def say(self, what, **members):
+        answer = self.order({"do": what, **members})
         if "error" in answer:
             raise BrowserError(answer["error"])
         return answer["value"]
@@ -172,16 +171,7 @@ class Browser:
 
     def close(self):
         """The browser ends with its driver, the profile goes with it."""
-        self._node.stdin.close()
         try:
-            self._node.wait(TIMEOUT)
+            super().close()
         finally:
-            self._node.kill()
-            self._node.stdout.close()
             shutil.rmtree(self._home, ignore_errors=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

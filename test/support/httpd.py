@@ -49,7 +49,10 @@ MPMS = {
 }
 
 # Everything slower under a sanitizer is slower by this factor at most.
-PATIENCE = 5 if os.environ.get("PXR_PRELOAD") else 1
+PATIENCE = 20 if os.environ.get("PXR_WRAPPER") else 5 if os.environ.get("PXR_PRELOAD") else 1
+
+# A program that runs httpd, such as valgrind with its options; children keep it in their command line.
+WRAPPER = os.environ.get("PXR_WRAPPER", "").split()
 
 LEVEL = re.compile(r"^\[[^\]]*\] \[[^\]:]*:(\w+)\]")
 BAD_LEVELS = {"emerg", "alert", "crit", "error", "warn"}
@@ -146,7 +149,7 @@ def processes_of(root):
                 line = Path("/proc", entry, "cmdline").read_bytes()
             except OSError:
                 continue
-            if line.rstrip(b"\0").decode(errors="replace").split("\0") == wanted:
+            if line.rstrip(b"\0").decode(errors="replace").split("\0")[-len(wanted):] == wanted:
                 found.append(int(entry))
     return sorted(found)
 
@@ -267,8 +270,8 @@ CustomLog logs/access.log plain
         as_user = {}
         if self._owner:
             as_user = {"user": self._owner.pw_uid, "group": self._owner.pw_gid, "extra_groups": []}
-        return subprocess.Popen(command(self.root, *arguments), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                cwd="/", env=self._environment(), start_new_session=True, **as_user)
+        return subprocess.Popen(WRAPPER + command(self.root, *arguments), stdin=subprocess.DEVNULL, stdout=out,
+                                stderr=subprocess.STDOUT, cwd="/", env=self._environment(), start_new_session=True, **as_user)
 
     def control(self, *arguments):
         """Runs apache2 about this server; returns (returncode, output)."""

@@ -22,12 +22,13 @@ import time
 import uuid
 import zipfile
 from copy import deepcopy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from httpd import free_ports
+from standin import Server, StandIn
 
 BASE = "/api/admin/configuration/v1"
 USER = ("admin", "stand-in-password-of-the-manager")
@@ -177,31 +178,26 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
+class TlsServer(Server):
     def finish_request(self, request, client_address):
         # Here, in the connection's own thread: a client that never says hello holds nobody else up.
         request.settimeout(60)
         with self.owner.context.wrap_socket(request, server_side=True) as connection:
             super().finish_request(connection, client_address)
 
-    def handle_error(self, *_):
-        """Who does not trust the certificate or gives up waiting closes his connection: that is what is tested."""
 
+class Management(StandIn):
+    handler, server_type = Handler, TlsServer
 
-class Management:
     def __init__(self, directory, without=None, limit=1000):
         """without: fields that this version does not have, resource -> names; None as names: not even the resource."""
+        super().__init__()
         self.ca, leaf, leaf_key = make_authority(directory)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(leaf, leaf_key)
         self.port, = free_ports(1)
         self._lock = threading.RLock()
-        self.released = threading.Event()
         self.reset(without, limit)
-        self._server = None
 
     def reset(self, without=None, limit=1000):
         """As it is after the installation."""
@@ -546,23 +542,3 @@ class Management:
 
     def _fault_foreign_page(self, handler, request):
         handler.reply(200, {"meta": {"next": "https://elsewhere.example.com/api/"}, "objects": []})
-
-    # Control
-
-    def start(self):
-        self._server = Server(("127.0.0.1", self.port), Handler)
-        self._server.owner = self
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def close(self):
-        self.released.set()
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-
-    __enter__ = start
-
-    def __exit__(self, *_):
-        self.close()

@@ -8,12 +8,13 @@
 `make contract` prepares what it needs. Time stands still but for advance().
 """
 
-import json
 import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlencode
+
+from node_program import NodeProgram
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = REPOSITORY / "src" / "webapp3-plugin"
@@ -98,34 +99,18 @@ class Plugin:
         return [line["text"] for line in self.state.lines if line["level"] == level]
 
 
-class Host:
-    def __init__(self):
-        self._node = subprocess.Popen(["node", str(DRIVER)], text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+class Host(NodeProgram):
+    name = "the driver"
 
-    def _order(self, order):
-        self._node.stdin.write(json.dumps(order) + "\n")
-        line = self._node.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the driver ended with {self._node.wait()}")
-        return json.loads(line)
+    def __init__(self):
+        self.begin(DRIVER)
 
     def start(self, rid=None, script=SCRIPT, generation=37, config=None, **options):
         """A new plugin, in place of the last one; options are those of Run in drive.mjs and of WebApp in webapp3.mjs."""
         if rid is not None:
             options.setdefault("search", "?" + urlencode({"conference": "2fb1cd", "rid": rid, "pin": "1234"}))
-        plugin = Plugin(self._order)
+        plugin = Plugin(self.order)
         plugin._do("start", script=str(script), options={
             "generation": generation, "config": {"rcOrigin": ORIGIN, "endpoint": ENDPOINT} if config is None else config, **options})
         plugin.advance(0)
         return plugin
-
-    def close(self):
-        self._node.stdin.close()
-        self._node.wait(20)
-        self._node.stdout.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

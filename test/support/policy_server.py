@@ -8,12 +8,12 @@
 
 import json
 import socket
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 
 from httpd import free_ports
+from standin import StandIn
 
 SERVICE = {"status": "success", "action": "continue",
            "result": {"service_type": "conference", "name": "The other's", "service_tag": "other"}}
@@ -47,24 +47,17 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, *_):
-        """Who gives up waiting closes his connection: that is what is tested here."""
-
-
-class PolicyServer:
+class PolicyServer(StandIn):
     """behave is a function that gets the handler of each request; the methods below set it."""
 
+    handler = Handler
+
     def __init__(self, prefix=""):
+        super().__init__()
         self.prefix = prefix
         self.port, = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}{prefix}"
         self.requests = []
-        self.released = threading.Event()
-        self._server = None
         self.serve()
 
     # What it does
@@ -107,24 +100,6 @@ class PolicyServer:
         self.behave = behave
 
     # Control
-
-    def start(self):
-        self._server = Server(("127.0.0.1", self.port), Handler)
-        self._server.owner = self
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def close(self):
-        self.released.set()
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-
-    __enter__ = start
-
-    def __exit__(self, *_):
-        self.close()
 
     def paths(self):
         return [each.path for each in self.requests]

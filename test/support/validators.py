@@ -7,11 +7,11 @@
 `make contract` bundles them below build/; stand-ins that check their requests work without, and check less.
 """
 
-import json
 import shutil
 import subprocess
-import threading
 from pathlib import Path
+
+from node_program import NodeProgram
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUNDLES = REPOSITORY / "build" / "npm" / "validators"
@@ -35,17 +35,17 @@ ROUTES = {
 }
 
 
-class Validators:
+class Validators(NodeProgram):
     """May be asked by several threads."""
+
+    name = "the validators"
 
     @staticmethod
     def available():
         return shutil.which("node") is not None and all((BUNDLES / f"{v}.cjs").exists() for v in VERSIONS)
 
     def __init__(self):
-        self._lock = threading.Lock()
-        self._node = subprocess.Popen(["node", str(SERVER), str(BUNDLES)], text=True, bufsize=1,
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.begin(SERVER, BUNDLES, stderr=subprocess.DEVNULL)
 
     def check(self, route, request):
         """One text for each version that would refuse this body, or for GET this query."""
@@ -59,22 +59,6 @@ class Validators:
 
     def verdicts(self, name, request):
         """For each version True, the reasons of its refusal, or None where it has no validator of this name."""
-        with self._lock:
-            self._node.stdin.write(json.dumps({"name": name, "body": request}) + "\n")
-            line = self._node.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the validators ended with {self._node.wait()}")
-        verdicts = json.loads(line)
+        verdicts = self.order({"name": name, "body": request})
         assert set(verdicts) == set(VERSIONS), f"bundled are {', '.join(verdicts)}"
         return verdicts
-
-    def close(self):
-        self._node.stdin.close()
-        self._node.wait(10)
-        self._node.stdout.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

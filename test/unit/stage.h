@@ -10,8 +10,10 @@
  * pxr_event_apply(), without tables, locks and limits.
  */
 
+#ifndef STAGE_SHARES
 #define STAGE_SHARES 8
 #define STAGE_LEGS 16
+#endif
 #define T0 (INT64_C(1795341600) * PXR_SECOND)
 #define AT(seconds) (T0 + (pxr_time_t)((seconds) * (double)PXR_SECOND))
 
@@ -21,7 +23,8 @@ typedef struct {
     pxr_share_t shares[STAGE_SHARES];
     size_t leg_count;
     pxr_leg_t legs[STAGE_LEGS];
-    size_t homes[STAGE_LEGS]; /* share that the leg was last counted in */
+    char names[STAGE_LEGS][PXR_NAME_CHARS + 1];
+    size_t homes[STAGE_LEGS]; /* share in which the newest of the leg was said */
     size_t publisher_count;
     char nodes[4][PXR_NODE_MAX + 1];
     pxr_publisher_t publishers[4];
@@ -104,7 +107,8 @@ static inline unsigned stage_apply(stage_t *stage, const pxr_event_t *event,
     strcpy(scene.leg.uuid, event->uuid);
     if (about_leg && leg < stage->leg_count) {
         scene.leg = stage->legs[leg];
-        scene.has_former = stage->homes[leg] != share && scene.leg.attached;
+        strcpy(scene.leg_name, stage->names[leg]);
+        scene.has_former = stage->homes[leg] != share;
         scene.former = stage->shares[stage->homes[leg]];
     }
     scene.conversation = stage_hash(event->conversation);
@@ -115,15 +119,17 @@ static inline unsigned stage_apply(stage_t *stage, const pxr_event_t *event,
     if (changed & PXR_CHANGED_FORMER) {
         stage->shares[stage->homes[leg]] = scene.former;
     }
-    if (changed & PXR_CHANGED_SHARE) {
+    /* Who has left is remembered where that was said, known or not. */
+    if ((changed & PXR_CHANGED_SHARE) ||
+        ((changed & PXR_CHANGED_LEG) && pxr_event_is_about_leg(event->kind))) {
         stage->shares[share] = scene.share;
         stage->share_count += share == stage->share_count;
     }
     if (changed & PXR_CHANGED_LEG) {
         stage->legs[leg] = scene.leg;
+        strcpy(stage->names[leg], scene.leg_name);
         stage->leg_count += leg == stage->leg_count;
-        stage->homes[leg] =
-            scene.leg.attached && event->kind != PXR_EVENT_QUALITY ? share : stage->homes[leg];
+        stage->homes[leg] = pxr_event_is_about_leg(event->kind) ? share : stage->homes[leg];
     }
     if (changed & PXR_CHANGED_MEETING) {
         stage->meeting = scene.meeting;
@@ -135,7 +141,7 @@ static inline unsigned stage_hear(stage_t *stage, const pxr_event_t *event, pxr_
 {
     pxr_order_t order = pxr_publisher_hear(stage_publisher(stage, event->node), event, now);
 
-    return stage_apply(stage, event, &order, now);
+    return pxr_event_is_about_sink(event->kind) ? 0 : stage_apply(stage, event, &order, now);
 }
 
 /* What the background thread does: lost legs, then time. Returns what pxr_meeting_tick() says. */

@@ -16,7 +16,7 @@ static pxr_leg_t *add(const char *uuid, const char *name, int from, int to)
 
     memset(leg, 0, sizeof(*leg));
     strcpy(leg->leg.uuid, uuid);
-    strcpy(leg->leg.name, name);
+    strcpy(leg->name, name);
     strcpy(leg->leg.protocol, "WebRTC");
     leg->leg.service = PXR_SERVICE_ROOM;
     leg->leg.has_media = PXR_YES;

@@ -425,7 +425,7 @@ static void keeps_every_field_of_shares_and_legs(void **state)
     s.share.order = extreme_order();
     snprintf(l.node, sizeof(l.node), "%s", odd);
     l.scope = (uint64_t)1 << 63;
-    snprintf(l.leg.name, sizeof(l.leg.name), "%s", odd);
+    snprintf(l.name, sizeof(l.name), "%s", odd);
     memset(l.leg.protocol, 'p', PXR_PROTOCOL_MAX);
     l.leg.closed = l.leg.present = l.leg.service = l.leg.role = l.leg.has_media = UINT8_MAX;
     l.leg.is_streaming = 1;
@@ -1270,7 +1270,7 @@ static void upgrades_the_first_version_and_keeps_its_rows(void **state)
     assert_old_meeting(&seen.meetings[2]);
     assert_string_equal(seen.shares[0].share.node, "10.0.0.1");
     assert_true(seen.shares[0].share.scope == UINT64_MAX);
-    assert_string_equal(seen.legs[1].leg.name, "Nina");
+    assert_string_equal(seen.legs[1].name, "Nina");
     /* Written again and filled in, like one of its own. */
     r = seen.meetings[2];
     snprintf(r.told, sizeof(r.told), "0:1,1,0,0,0000000000000000,1");

@@ -308,6 +308,20 @@ static void stragglers_of_the_former_run_are_older_than_the_new_one(void **state
     assert_true(second.run == started.run);
 }
 
+/* However far the new run has come, so that their numbers fit into it. */
+static void stragglers_need_no_high_number(void **state)
+{
+    pxr_order_t first, straggler;
+
+    (void)state;
+    begin_publisher();
+    first = hear(PXR_EVENT_SINK_STARTED, 1, 100);
+    hear(PXR_EVENT_UPDATED, 9, 109);
+    straggler = hear(PXR_EVENT_CONFERENCE_ENDED, 8, 8);
+    assert_int_equal(pxr_order_compare(&straggler, &first), -1);
+    assert_int_equal(publisher.missing, 7);
+}
+
 static void events_without_number_or_time_begin_no_run(void **state)
 {
     pxr_time_t run = begin_publisher();
@@ -348,6 +362,7 @@ int main(void)
         cmocka_unit_test(runs_go_up_although_our_clock_does_not),
         cmocka_unit_test(late_events_of_the_run_are_older),
         cmocka_unit_test(stragglers_of_the_former_run_are_older_than_the_new_one),
+        cmocka_unit_test(stragglers_need_no_high_number),
         cmocka_unit_test(events_without_number_or_time_begin_no_run),
     };
 

@@ -6,29 +6,12 @@
 #include "../../src/store/layout.h"
 #include "pxr_chat.h"
 #include "pxr_foreign.h"
-#include "store_helpers.h"
+#include "one_world.h"
 
 /* Conferences that are none of our meetings, and the records that keep their chats. */
 
 #define NOW (1000 * PXR_SECOND)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static world_t w;
-
-static int open_world(void **state)
-{
-    (void)state;
-    world_open(&w, 10, 10);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    assert_sound(&w);
-    world_close(&w);
-    return 0;
-}
 
 static pxr_event_t leg_of(const char *node, const char *conference, const char *dialled,
                           pxr_time_t time)

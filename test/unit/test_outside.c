@@ -4,25 +4,9 @@
 
 #include "../../src/store/layout.h"
 #include "pxr_outside.h"
-#include "store_helpers.h"
+#include "one_world.h"
 
 /* What processes know together about the servers that they ask. */
-
-static world_t w;
-
-static int open_world(void **state)
-{
-    (void)state;
-    world_open(&w, 10, 10);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
 
 /* Lets the pauses of all servers be over. */
 static void let_time_pass(void)

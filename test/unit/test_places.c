@@ -5,25 +5,9 @@
 #include <unistd.h>
 
 #include "pxr_outside.h"
-#include "store_helpers.h"
+#include "one_world.h"
 
 /* Places of those who read the history or wait for other servers, over processes. */
-
-static world_t w;
-
-static int open_world(void **state)
-{
-    (void)state;
-    world_open(&w, 10, 10);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
 
 static int enter(int64_t wait)
 {

@@ -430,6 +430,7 @@ static void waits_are_read_by_the_servers_clock(void **state)
         {DATE "Retry-After: Sun, 22 Nov 2026 10:01:30 GMT\r\n", 90 * PXR_SECOND, -1, -1},
         {"Retry-After: Sun, 22 Nov 2026 10:01:30 GMT\r\n" DATE, 90 * PXR_SECOND, -1, -1},
         {DATE "Retry-After: Sun, 22 Nov 2026 09:59:00 GMT\r\n", 0, -1, -1},
+        {DATE "Retry-After: Sun, 22 Nov 341600000 10:00:00 GMT\r\n", -1, -1, -1},
         {DATE "Retry-After: Tue, 24 Nov 2026 10:00:00 GMT\r\n", PXR_REST_WAIT_MAX, -1, -1},
         {DATE "X-RateLimit-Limit: 10\r\nX-RateLimit-Remaining: 0\r\n"
               "X-RateLimit-Reset: 1795341612500\r\n",

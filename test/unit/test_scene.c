@@ -166,7 +166,7 @@ static void updates_merge_what_they_say(void **state)
     event = event_of(PXR_EVENT_UPDATED, A, 2, 2);
     strcpy(event.uuid, "u1");
     play(event);
-    assert_string_equal(stage.legs[0].name, "Nina");
+    assert_string_equal(stage.names[0], "Nina");
     assert_string_equal(stage.legs[0].protocol, "WebRTC");
     assert_int_equal(stage.legs[0].role, PXR_ROLE_HOST);
     assert_int_equal(stage.legs[0].has_media, PXR_YES);
@@ -177,7 +177,7 @@ static void updates_merge_what_they_say(void **state)
     event.role = PXR_ROLE_GUEST;
     strcpy(event.name, "Nina B");
     play(event);
-    assert_string_equal(stage.legs[0].name, "Nina B");
+    assert_string_equal(stage.names[0], "Nina B");
     assert_int_equal(stage.legs[0].role, PXR_ROLE_GUEST);
 }
 
@@ -276,6 +276,22 @@ static void a_node_may_host_it_again(void **state)
     assert_int_equal(stage.meeting.shares, 1);
 }
 
+static void who_came_before_the_end_is_not_in_the_next_hosting(void **state)
+{
+    (void)state;
+    begin();
+    play_conference(PXR_EVENT_CONFERENCE_STARTED, A, 1, 1, 1);
+    play_conference(PXR_EVENT_CONFERENCE_ENDED, A, 4, 9, 1);
+    play_conference(PXR_EVENT_CONFERENCE_STARTED, A, 5, 12, 12);
+    play_leg(PXR_EVENT_CONNECTED, A, 2, 2, "u1");
+    assert_int_equal(stage.meeting.present, 0);
+    /* The same where its beginning is known by somebody who came only. */
+    play_conference(PXR_EVENT_CONFERENCE_ENDED, A, 6, 20, 12);
+    play_leg(PXR_EVENT_CONNECTED, A, 9, 30, "u2");
+    play_leg(PXR_EVENT_UPDATED, A, 3, 3, "u1");
+    assert_int_equal(stage.meeting.present, 1);
+}
+
 static void a_crashed_node_loses_its_people_when_it_starts_anew(void **state)
 {
     (void)state;
@@ -349,6 +365,23 @@ static void a_leg_goes_to_a_breakout_room_and_back(void **state)
     play_leg(PXR_EVENT_UPDATED, A, 4, 20, "u1");
     assert_int_equal(stage.meeting.present, 1);
     assert_int_equal(stage.meeting.shares, 2);
+}
+
+static void an_arrival_before_two_farewells_is_no_return(void **state)
+{
+    pxr_event_t farewell = leg_event(PXR_EVENT_DISCONNECTED, A, 9, 20, "u1");
+
+    (void)state;
+    begin();
+    play_conference(PXR_EVENT_CONFERENCE_STARTED, A, 1, 1, 1);
+    play_leg(PXR_EVENT_DISCONNECTED, A, 4, 10, "u1");
+    strcpy(farewell.conference, "Meeting1_breakout_b1");
+    play(farewell);
+    play_leg(PXR_EVENT_CONNECTED, A, 2, 2, "u1");
+    assert_false(stage_counts(&stage, "u1"));
+    /* Between the two it may have come back before the room was told of. */
+    play_leg(PXR_EVENT_CONNECTED, A, 8, 19, "u1");
+    assert_true(stage_counts(&stage, "u1"));
 }
 
 static void a_window_forgets_the_shares_of_the_former_era(void **state)
@@ -461,11 +494,13 @@ int main(void)
         cmocka_unit_test(a_late_farewell_still_counts),
         cmocka_unit_test(events_from_before_the_end_of_a_node_do_not_revive_it),
         cmocka_unit_test(a_node_may_host_it_again),
+        cmocka_unit_test(who_came_before_the_end_is_not_in_the_next_hosting),
         cmocka_unit_test(a_crashed_node_loses_its_people_when_it_starts_anew),
         cmocka_unit_test(a_leg_that_moves_is_counted_once),
         cmocka_unit_test(the_old_nodes_farewell_does_not_take_a_moved_leg_away),
         cmocka_unit_test(a_leg_that_left_one_node_may_come_back_on_another),
         cmocka_unit_test(a_leg_goes_to_a_breakout_room_and_back),
+        cmocka_unit_test(an_arrival_before_two_farewells_is_no_return),
         cmocka_unit_test(a_window_forgets_the_shares_of_the_former_era),
         cmocka_unit_test(an_ended_meeting_stays_ended),
         cmocka_unit_test(quality_belongs_to_known_legs_and_keeps_its_worst),

@@ -4,25 +4,9 @@
 #include <unistd.h>
 
 #include "pxr_seen.h"
-#include "store_helpers.h"
+#include "one_world.h"
 
 /* What a workspace was seen to be used for. */
-
-static world_t w;
-
-static int open_world(void **state)
-{
-    (void)state;
-    world_open(&w, 10, 10);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
 
 static void the_last_time_is_kept_by_the_second(void **state)
 {
