@@ -24,7 +24,7 @@ typedef struct {
 static void fail(check_t *c, const char *directive, const char *why, const char *place)
 {
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, c->server, "PXR1001: %s: %s (%s)",
-                 directive, why, place != NULL ? place : "no line of the configuration");
+                 directive, why, place != NULL ? place : pxr_directive_place(c->pool, directive));
     c->failed = 1;
     if (c->draft != NULL) {
         c->draft->failed = 1;
@@ -391,9 +391,10 @@ static void finish(check_t *c, draft_t *draft)
  * out there, and the others go on. */
 static void leave_out(check_t *c, server_rec *s)
 {
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                 "the configuration is read again with mistakes, see above: workspaces that they "
-                 "concern answer 500 until they are corrected and httpd is reloaded");
+    ap_log_error(
+        APLOG_MARK, APLOG_ERR, 0, s,
+        "PXR1059: the configuration is read again with mistakes, see above: workspaces that they "
+        "concern answer 500 until they are corrected and httpd is reloaded");
     for (server_rec *v = s; v != NULL; v = v->next) {
         pxr_server_conf_t *conf = ap_get_module_config(v->module_config, &pexip_rc_module);
         for (int i = 0; i < c->drafts->nelts; i++) {

@@ -10,6 +10,10 @@
  * directives; touches nothing. Only while configtest runs. */
 void pxr_check_use(apr_pool_t *p, server_rec *main);
 
+/* File and line of the directive where it stands last; "its default" where it stands nowhere. Only
+ * while the configuration is read. */
+const char *pxr_directive_place(apr_pool_t *p, const char *name);
+
 /* claim.c: what SetHandler may name. */
 bool pxr_is_handler(const char *name);
 const char *pxr_handler_names(apr_pool_t *p);

@@ -35,12 +35,6 @@ static const char *place_of(apr_pool_t *p, const ap_directive_t *node)
     return apr_psprintf(p, "%s:%d", node->filename, node->line_num);
 }
 
-static void warn(tour_t *tour, const char *name, const char *why, const char *place)
-{
-    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, tour->main, "%s: %s (%s)", name, why,
-                 place != NULL ? place : "no line of the configuration");
-}
-
 static bool is(const ap_directive_t *node, const char *name)
 {
     return strcasecmp(node->directive, name) == 0;
@@ -51,6 +45,32 @@ static const char *first_word(apr_pool_t *p, const char *args)
     const char *at = args != NULL ? args : "";
 
     return ap_getword_conf(p, &at);
+}
+
+static const ap_directive_t *find_last(const ap_directive_t *node, const char *name)
+{
+    const ap_directive_t *found = NULL;
+
+    for (; node != NULL; node = node->next) {
+        const ap_directive_t *inside = find_last(node->first_child, name);
+        if (inside != NULL || is(node, name)) {
+            found = inside != NULL ? inside : node;
+        }
+    }
+    return found;
+}
+
+const char *pxr_directive_place(apr_pool_t *p, const char *name)
+{
+    const ap_directive_t *node = find_last(ap_conftree, name);
+
+    return node != NULL ? place_of(p, node) : "its default";
+}
+
+static void warn(tour_t *tour, const char *name, const char *why, const char *place)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, tour->main, "PXR1060: %s: %s (%s)",
+                 name, why, place != NULL ? place : pxr_directive_place(tour->pool, name));
 }
 
 /* Finding the sections. */

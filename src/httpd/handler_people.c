@@ -36,7 +36,8 @@ static int reply_removed(request_rec *r, const pxr_removed_t *removed)
         return pxr_reply_problem(r, HTTP_NOT_FOUND, "the history knows nobody of that id or name");
     }
     /* Whom it was about is what shall not be known any more. */
-    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "user '%s' takes a person out of the history%s",
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
+                  "PXR1061: user '%s' takes a person out of the history%s",
                   r->user != NULL ? r->user : "", removed->done ? "" : ", which goes on");
     if (!removed->done) {
         return reply_later(r, "the history is long: the rest is done within minutes");

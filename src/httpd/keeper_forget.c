@@ -16,9 +16,10 @@ static bool follow(void *context, const pxr_removal_t *removal)
                                                  PXR_NOBODY, removal->asked_at);
 
     if (status != PXR_OK && status != PXR_BUSY) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, k->server,
-                     "a person who was taken out of the history stays in memory for up to a day, "
-                     "because there is no room to write");
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, k->server,
+            "PXR1062: a person who was taken out of the history stays in memory for up to a day, "
+            "because there is no room to write");
     }
     return status != PXR_BUSY;
 }

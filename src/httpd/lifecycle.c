@@ -198,7 +198,7 @@ static void prepare_driver(server_rec *s, apr_pool_t *pconf)
         strcmp(database.driver, PXR_DB_NONE) != 0 ? pxr_db_check(pconf, &database) : NULL;
 
     if (why != NULL) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, PXR_D_DATABASE ": %s", why);
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PXR1063: " PXR_D_DATABASE ": %s", why);
     }
 }
 

@@ -56,18 +56,16 @@ static pxr_status_t erase_creator(const pxr_store_t *store, uint32_t link, const
 
 static pxr_status_t erase_leg(const pxr_store_t *store, uint32_t link, const person_t *person)
 {
-    const pxr_leg_slot_t *slot = pxr_leg_slot(store, link);
-    pxr_leg_t leg = slot->leg;
+    char name[PXR_NAME_CHARS + 1];
     pxr_tx_t tx;
 
-    if (strcmp(leg.name, person->shown) != 0) {
+    pxr_leg_copy_name(store, link, name);
+    if (strcmp(name, person->shown) != 0) {
         return PXR_OK;
     }
-    memset(leg.name, 0, sizeof(leg.name));
-    pxr_text_copy(leg.name, sizeof(leg.name), person->nobody, strlen(person->nobody));
     pxr_tx_begin(&tx, store);
     tx.quiet = true;
-    pxr_leg_put(&tx, link, slot->share, &leg);
+    pxr_leg_put_name(&tx, link, person->nobody);
     return pxr_tx_commit(&tx);
 }
 

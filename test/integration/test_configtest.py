@@ -59,8 +59,8 @@ ERRORS = {
     "misspelt directive": (workspace() + "PexipRCLock On", "Invalid command", "PexipRCLock"),
     "history for an hour": (workspace(extra="PexipRCHistoryKeep 1h"), "PexipRCHistoryKeep", "1d"),
     "sizes beyond reason": ("PexipRCMaxMeetings 99999999\n" + workspace(), "PexipRCMaxMeetings", "4000000"),
-    "event log into a folder that is missing": ("PexipRCEventLog /nowhere/at/all/events.json\n" + workspace(), "PexipRCEventLog", "/nowhere/at/all"),
-    "database without a driver": ("PexipRCDatabase nosuch x\n" + workspace(), "PexipRCDatabase", "nosuch", "driver"),
+    "event log into a folder that is missing": ("PexipRCEventLog /nowhere/at/all/events.json\n" + workspace(), "PexipRCEventLog", "/nowhere/at/all", ":\\d+"),
+    "database without a driver": ("PexipRCDatabase nosuch x\n" + workspace(), "PexipRCDatabase", "nosuch", "driver", ":\\d+"),
     "state directory below nothing": ("PexipRCStateDirectory /nowhere/at/all\n" + workspace(), "PexipRCStateDirectory", "directory above"),
 }
 
@@ -200,7 +200,7 @@ def test_a_reload_never_takes_the_server_down(make_httpd):
     for name, text in FILES.items():
         server.write(f"conf/{name}", text, 0o600)
     configure(host(workspace(), 0))
-    server.expect("pexip_rc:(error|warn)", "^PexipRC")
+    server.expect("pexip_rc:(error|warn)", "^PXR1001: PexipRC")
     server.start()
     api = Api(server, port=server.ports[1])
     meeting = api.create()

@@ -2204,7 +2204,7 @@ static int carry_out(pxr_db_t *db)
     return count;
 }
 
-static void put_people(pxr_db_t *db, const char *name)
+static void put_people(pxr_db_t *db, const char *name, int most)
 {
     const pxr_meeting_record_t all[] = {
         created_by("ById0001", name, "x", "y", T0 + 1), created_by("ByUser01", "x", name, "y", T0),
@@ -2214,10 +2214,10 @@ static void put_people(pxr_db_t *db, const char *name)
     begin(db);
     for (size_t i = 0; i < COUNT(all); i++) {
         OK(db, pxr_db_put_meeting(db, &all[i]));
-        for (int k = 0; k < (i == 3 ? 1200 : 2); k++) {
+        for (int k = 0; k < (i == 3 ? most : 2); k++) {
             pxr_leg_record_t l = leg(all[i].id, "");
             snprintf(l.leg.uuid, sizeof(l.leg.uuid), "leg%04d", k);
-            pxr_text_copy(l.leg.name, sizeof(l.leg.name), k != 1 ? name : "Anna",
+            pxr_text_copy(l.name, sizeof(l.name), k != 1 ? name : "Anna",
                           strlen(k != 1 ? name : "Anna"));
             OK(db, pxr_db_put_leg(db, &l));
         }
@@ -2233,7 +2233,7 @@ static bool see_removal(void *context, const pxr_removal_t *removal)
     return true;
 }
 
-static void takes_a_person_out_of_the_history_whatever_the_name(const char *name)
+static void takes_a_person_out(const char *name, int most)
 {
     world_t w;
     pxr_removal_t removal = removal_of(name);
@@ -2243,7 +2243,7 @@ static void takes_a_person_out_of_the_history_whatever_the_name(const char *name
     pxr_db_t *clerk;
 
     world_open(&w);
-    put_people(w.db, name);
+    put_people(w.db, name, most);
     clerk = open_as(&w.settings, PXR_DB_CLERK);
     for (size_t i = 0; i < 4; i++) {
         const char *const nobody[] = {"Nobody", "", "%", "a_b%"};
@@ -2255,7 +2255,7 @@ static void takes_a_person_out_of_the_history_whatever_the_name(const char *name
     assert_false(done);
     /* A crash of whoever asked changes nothing. */
     pxr_db_close(clerk);
-    assert_in_range(carry_out(w.db), 3, 5);
+    assert_int_equal(carry_out(w.db), most > 500 ? 4 : 2);
     OK(w.db, pxr_db_removal_state(w.db, &removal, &done, &running));
     assert_true(done && running);
     assert_string_equal(raw(&w, "SELECT COUNT(*) FROM meeting WHERE creator_id = 'removed'"
@@ -2309,12 +2309,12 @@ static void takes_people_out_of_the_history(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(names); i++) {
-        takes_a_person_out_of_the_history_whatever_the_name(names[i]);
+        takes_a_person_out(names[i], i == 0 ? 1200 : 20);
     }
     for (size_t i = 0; i < PXR_NAME_CHARS; i++) {
         strcat(longest, "\xF0\x9F\x98\x80");
     }
-    takes_a_person_out_of_the_history_whatever_the_name(longest);
+    takes_a_person_out(longest, 20);
 }
 
 static void only_a_clerk_or_the_keeper_enters_wishes(void **state)
@@ -2326,7 +2326,7 @@ static void only_a_clerk_or_the_keeper_enters_wishes(void **state)
 
     (void)state;
     world_open(&w);
-    put_people(w.db, "Nina");
+    put_people(w.db, "Nina", 2);
     db = open_as(&w.settings, PXR_DB_READER);
     assert_int_not_equal(pxr_db_ask_removal(db, &removal), PXR_DB_OK);
     pxr_db_close(db);
