@@ -2263,7 +2263,8 @@ static void takes_a_person_out(const char *name, int most)
                                 " AND title = 'Nina''s weekly'"),
                         "3");
     assert_string_equal(raw(&w, "SELECT COUNT(*) FROM meeting WHERE creator_id = 'a'"), "1");
-    assert_string_equal(raw(&w, "SELECT COUNT(*) FROM participant WHERE name = 'removed'"), "1202");
+    assert_int_equal(atoi(raw(&w, "SELECT COUNT(*) FROM participant WHERE name = 'removed'")),
+                     most + 2);
     assert_string_equal(raw(&w, "SELECT COUNT(*) FROM participant WHERE name = 'Anna'"), "5");
     OK(w.db, pxr_db_removals(w.db, &revision, see_removal, &heard));
     assert_string_equal(heard.who, name);
