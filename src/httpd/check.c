@@ -391,10 +391,9 @@ static void finish(check_t *c, draft_t *draft)
  * out there, and the others go on. */
 static void leave_out(check_t *c, server_rec *s)
 {
-    ap_log_error(
-        APLOG_MARK, APLOG_ERR, 0, s,
-        "PXR1059: the configuration is read again with mistakes, see above: workspaces that they "
-        "concern answer 500 until they are corrected and httpd is reloaded");
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                 "PXR1059: the configuration is read again with mistakes, see above: what they "
+                 "concern is left out until they are corrected and httpd is reloaded");
     for (server_rec *v = s; v != NULL; v = v->next) {
         pxr_server_conf_t *conf = ap_get_module_config(v->module_config, &pexip_rc_module);
         for (int i = 0; i < c->drafts->nelts; i++) {
