@@ -429,12 +429,10 @@ static void finish_all(check_t *c)
  * what it has. */
 static const char *why_shared(const apr_finfo_t *info)
 {
-    uid_t user = geteuid() == 0 ? ap_unixd_config.user_id : geteuid();
-
     if (pxr_is_reload()) {
         return NULL;
     }
-    if (info->user != user && info->user != 0) {
+    if (info->user != ap_unixd_config.user_id && info->user != geteuid() && info->user != 0) {
         return "belongs to neither httpd's run user nor root";
     }
     return (info->protection & (APR_FPROT_GWRITE | APR_FPROT_WWRITE)) != 0

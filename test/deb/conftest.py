@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from httpd import make_certificate  # noqa: E402
-from machine import Machine, why_not  # noqa: E402
+from rootfs import Machine, why_not  # noqa: E402
 from workspace import ADMIN, NODES, password_line, secret_lines  # noqa: E402
 
 TOP = Path(__file__).resolve().parents[2]

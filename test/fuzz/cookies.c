@@ -36,8 +36,8 @@ static void check_own(const char *others, const char *text)
         return;
     }
     for (const char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7F ||
-            (unsigned char)*c == 0xC2) { /* C1, among others */
+        /* The controls of C1 begin with C2, as harmless characters do. */
+        if ((unsigned char)*c < ' ' || *c == 0x7F || (unsigned char)*c == 0xC2) {
             return;
         }
     }

@@ -8,6 +8,8 @@ from meetings import NINA, ROOM
 from test_api import MINIMAL, problem
 from workspace import ADMIN, PREFIX
 
+pytestmark = pytest.mark.any_mpm
+
 LIMIT = 64 * 1024
 WRONG = [7, 1.5, True, [], ["x"]]
 

@@ -1,5 +1,6 @@
 """Strangers and hostile pages: what costs them little must cost the others nothing, and a visitor's browser works for nobody else."""
 
+import base64
 import json
 import os
 import pwd
@@ -22,18 +23,20 @@ from meetings import Api
 from pexip import Node, one_leg
 from policy_server import SERVICE, PolicyServer
 from waiting import wait_until
-from workspace import ADMIN, NODES, PREFIX, workspace
+from workspace import ADMIN, NODES, PASSWORD_FILE, PREFIX, guarded, workspace
 
 pytestmark = pytest.mark.any_mpm
 
 EVIL = "https://evil.example"
+GO = f"<Location {PREFIX}/go>\nSetHandler pexip-rc-go\nRequire all granted\n</Location>\n"
+METRICS = guarded(f"{PREFIX}/metrics", "pexip-rc-metrics", f"AuthBasicProvider file\n    AuthUserFile {PASSWORD_FILE}", "valid-user")
 SLOW = "RequestReadTimeout header=60 body=1\n"
 
 
 @pytest.fixture(scope="module")
 def all_sites(mpm):
     with PolicyServer() as other, sites(mpm, {
-            "usual": {"extra": f"PexipRCPersistentChat On\nPexipRCPolicyFallback {other.url}\n{PLACE}"}},
+            "usual": {"extra": f"PexipRCPersistentChat On\nPexipRCPolicyFallback {other.url}\n{PLACE}{GO}{METRICS}"}},
             server=SLOW, modules=("reqtimeout",)) as made:
         other.serve()
         made["usual"].other = other
@@ -96,7 +99,7 @@ def test_programs_and_pages_of_ours_are_not_other_sites(site, headers):
 @pytest.mark.parametrize("method, path, account", [
     ("GET", "/policy/v1/service/configuration?local_alias=x", NODES), ("GET", "/events", NODES), ("GET", "/api/v1/meetings", ADMIN), ("GET", "/api/v1/history", ADMIN),
     ("GET", "/api/v1/scheduling/template?kind=personal&link=go", ADMIN), ("GET", "/status", ADMIN), ("GET", "/status?json", ADMIN), ("GET", "/status/setup", ADMIN),
-    ("GET", "/join/nothing", None), ("GET", "/chat?alias=x", None), ("POST", "/webhook", None), ("POST", "/chat", None)])
+    ("GET", "/metrics", ADMIN), ("GET", "/join/nothing", None), ("GET", "/chat?alias=x", None), ("POST", "/webhook", None), ("POST", "/chat", None)])
 def test_no_answer_is_taken_for_something_else_or_kept(site, method, path, account):
     answer = site.request(method, PREFIX + path, auth=account, body="{}" if method == "POST" else None)
     assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"] and answer.headers.get_all("Cache-Control") == ["no-store"]
@@ -138,6 +141,55 @@ def test_aliases_that_are_tried_out_all_look_alike(site):
                ["A" * 20, "", meetings["open"]["id"], meetings["closed"]["id"], *(urlsplit(each["join_url"]).path.rpartition("/")[2] for each in meetings.values())]]
     assert {(each.status, each.body) for each in answers} == {(404, b"{}")}
     assert len({tuple(name for name, _ in each.headers.items()) for each in answers}) == 1
+
+
+# Requests that nobody would make
+
+HOSTILE = ["", ".", "..", "%00", "%0d%0aX-Evil:%201", "%0aX-Evil:1", "%2e%2e", "%2f%2fevil.example", "//evil.example/", "\\\\evil.example", "%5c%5cevil.example",
+           "@evil.example", "https:evil.example", "javascript:alert(1)", "<script>alert(1)</script>", "'\"><img>", "%ff%fe", "%c0%af", "%e2%80%ae", "%25" * 800, "%zz",
+           "A" * 300, "A" * 7000, "=1+1", "{{7*7}}", "${jndi:x}", "&&&===", "?" * 50, ";" * 200, "\x7f", "\xc3\xa9", "sip:a@[::1]:99999", "'; DROP TABLE meeting; --"]
+PLACES = ["/chat?alias={}", "/chat/{}", "/go/{}", "/go/1?{}", "/join/{}", "/join/{}/info", "/join/{key}?name={}", "/join/{key}?k={}", "/join/{key}/{}", "/webhook/{}", "/status?{}",
+          "/status/{}", "/status/setup?{}", "/api/v1/meetings?state={}", "/api/v1/meetings?room={}&after={}", "/api/v1/meetings/{}", "/api/v1/meetings/{}/links",
+          "/api/v1/history?from={}&room={}", "/api/v1/deliveries?state={}", "/api/v1/deliveries/{}", "/api/v1/scheduling/links?alias={}",
+          "/api/v1/scheduling/template?kind={}", "/policy/v1/{}", "/policy/v1/service/configuration?local_alias={}&node_ip={}",
+          "/policy/v1/participant/properties?service_name={}", "/events/{}", "/metrics?{}", "/metrics/{}"]
+HEADERS = ["Origin", "Cookie", "Accept", "Host", "Sec-Fetch-Site", "Sec-Fetch-Dest", "User-Agent", "Sec-CH-UA-Mobile", "X-Forwarded-For", "Content-Type", "Range"]
+VALUES = ["", "null", "*", "rc_uid=a; rc_token=" + "b" * 7000, "rc_uid=%00; rc_token=%0d%0a", "rc_uid; rc_token;;=", "\xff\xfe", "bytes=0-0,1-1,-1", "a" * 8000, EVIL, "<script>"]
+BODIES = [b"", b"{", b"null", b"[" * 5000, b'{"a":' * 5000, b"\0" * 100, b"\xff" * 100, b'"' * 1000, b"userId=%00&authToken=%zz", b"action=retry&meeting=..%2f", b"1e999999",
+          b'{"token":"\\u0000","text":{}}', b'{"userId":"\\ud800","authToken":"\\udfff"}']
+
+
+def hostile_requests(key):
+    for place in PLACES:
+        for text in HOSTILE:
+            yield "GET", place.replace("{key}", key).replace("{}", text), {}, b""
+    for path in ("/chat?alias=1", "/go/1", f"/join/{key}", "/status", "/webhook"):
+        for name in HEADERS:
+            for value in VALUES:
+                yield "GET" if path != "/webhook" else "POST", path, {name: value}, b""
+    for path in (f"/join/{key}", "/webhook", "/status", "/api/v1/meetings", "/api/v1/meetings/AAAAAAAA/links", "/events", "/chat", "/go/1"):
+        for body in BODIES:
+            for kind in ("application/json", "application/x-www-form-urlencoded"):
+                yield "POST", path, {"Content-Type": kind}, body
+
+
+def test_no_request_makes_a_fault_or_leads_elsewhere(site):
+    site.httpd.expect("core:error", "allowmethods:error")
+    key = urlsplit(create(site)["join_url"]).path.rpartition("/")[2]
+    children = site.httpd.children()
+    for method, path, headers, body in hostile_requests(key):
+        account = NODES if path.startswith(("/policy", "/events")) else ADMIN
+        sent = {"Host": "usual.example.com", "Content-Length": str(len(body)), "Connection": "close",
+                "Authorization": "Basic " + base64.b64encode(":".join(account).encode()).decode(), **headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+        answer = site.httpd.raw(f"{method} {PREFIX}{path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body, port=site.port)
+        head, _, page = answer.partition(b"\r\n\r\n")
+        what = (method, path[:200], headers, body[:50], head[:500])
+        assert 200 <= int(head.split(b" ")[1]) < 500, what
+        assert b"\nX-Evil" not in head and b"<script>alert" not in page and b"<img>" not in page, what
+        where = re.search(rb"\nLocation: ([^\r]*)", head)
+        assert not where or re.match(rb"https://(meet\.example\.com|go\.rocket\.chat|usual\.example\.com)/", where[1]), what
+    assert set(children) <= set(site.httpd.children())
 
 
 # Files and directories

@@ -12,6 +12,8 @@ from httpd import PATIENCE
 from pexip import Leg, now, two_legs
 from workspace import ADMIN, NODES, PREFIX, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 LIMIT = 8 * 1024 * 1024
 QUICK = 5.0 * PATIENCE
 PATH = f"{PREFIX}/events"

@@ -9,6 +9,8 @@ from meetings import Api
 from policy_server import SERVICE, PolicyServer
 from workspace import NODES, PREFIX, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 MISS = {"status": "fail", "action": "continue", "result": {}}
 LOCATION = "participant/location"
 

@@ -9,6 +9,8 @@ from pexip import one_leg
 from waiting import wait_until
 from workspace import ADMIN, NODES, PREFIX, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 AS_IS = {"status": "success", "action": "continue", "result": {}}
 OVER = {"status": "success", "action": "reject", "result": {"reject_reason": "This meeting has ended."}}
 MISS = {"status": "fail", "action": "continue", "result": {}}

@@ -11,6 +11,8 @@ from test_policy import is_miss, is_reject, is_service
 from waiting import wait_until
 from workspace import workspace
 
+pytestmark = pytest.mark.any_mpm
+
 OPTIONS = {
     "enable_chat no": "no", "enable_chat default": "default", "guests_can_present false": False, "mute_all_guests true": True,
     "participant_limit 50": 50, "max_callrate_in 1024000": 1024000, "max_callrate_out 8192000": 8192000,

@@ -18,6 +18,8 @@ from meetings import Api
 from waiting import wait_until
 from workspace import workspace
 
+pytestmark = pytest.mark.any_mpm
+
 GO = "https://go.rocket.chat/conference?host="
 WEB = "https://px.pexample.com"
 

@@ -15,6 +15,8 @@ from policy_server import PolicyServer
 from waiting import wait_until
 from workspace import ADMIN, NODES, PREFIX, guarded, workspace
 
+pytestmark = pytest.mark.any_mpm
+
 STATUS, SETUP = f"{PREFIX}/status", f"{PREFIX}/status/setup"
 SAME = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
 TROUBLE = r"Rocket\.Chat|pexip_rc:(notice|warn)|the database"
