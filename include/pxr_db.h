@@ -52,6 +52,7 @@ bool pxr_db_is_shared(const pxr_db_settings_t *settings);
 typedef enum {
     PXR_DB_KEEPER, /* makes or upgrades the schema, reads and writes */
     PXR_DB_READER, /* history only; never waits for a writer */
+    PXR_DB_CLERK,  /* enters wishes for the keeper, and looks what has become of them */
 } pxr_db_role_t;
 
 /* Connects. *db is set whatever comes of it, so that pxr_db_why() can tell; it must be closed.
@@ -176,5 +177,48 @@ pxr_db_status_t pxr_db_read_legs(pxr_db_t *db, const char *workspace, const char
  * their arrival (and by no shares). *more tells whether there are others. */
 pxr_db_status_t pxr_db_history(pxr_db_t *db, const pxr_db_history_t *query,
                                const pxr_db_visitor_t *visitor, bool *more);
+
+/* Inside a transaction: deletes meetings of the workspace that ended before `before`, the oldest
+ * first, with everything that belongs to them. About a thousand rows at most; *rows tells how many
+ * it were, 0 where nothing is left. */
+pxr_db_status_t pxr_db_expire(pxr_db_t *db, const char *workspace, pxr_time_t before, size_t *rows);
+
+/*
+ * One person is taken out of the history: where a creator's id, username or name, or the name of a
+ * participant, is exactly this text, PXR_NOBODY takes its place. Meetings count that were created
+ * before it was asked; those that have not ended follow when they have.
+ *
+ * The wish is a row, so that it outlives whoever asked. The keepers look for one day, the first
+ * time at once, and each brings what it means to its own memory.
+ */
+typedef struct {
+    char workspace[PXR_ORIGIN_MAX + 1];
+    char who[4 * PXR_NAME_CHARS + 1];
+    pxr_time_t asked_at;
+} pxr_removal_t;
+
+/* What stands where a name or id was. */
+#define PXR_NOBODY "removed"
+
+/* A clerk enters the wish. PXR_DB_MISSING, and nothing is entered, where the database knows nobody
+ * of that name. */
+pxr_db_status_t pxr_db_ask_removal(pxr_db_t *db, const pxr_removal_t *removal);
+
+/* Whether meetings that have ended are done with, and whether others name the person. */
+pxr_db_status_t pxr_db_removal_state(pxr_db_t *db, const pxr_removal_t *removal, bool *done,
+                                     bool *running);
+
+/* A wish for which it is time to look. PXR_DB_MISSING where there is none. */
+pxr_db_status_t pxr_db_next_removal(pxr_db_t *db, pxr_time_t now, pxr_removal_t *removal);
+
+/* Inside a transaction: does some of the work. About a thousand rows at most; what is left stands
+ * next again. */
+pxr_db_status_t pxr_db_remove_some(pxr_db_t *db, const pxr_removal_t *removal);
+
+/* The first ten wishes that have been worked on since *revision, which goes on to the last of them.
+ * `visit` returning false ends it with PXR_DB_FAILED. */
+pxr_db_status_t pxr_db_removals(pxr_db_t *db, int64_t *revision,
+                                bool (*visit)(void *context, const pxr_removal_t *removal),
+                                void *context);
 
 #endif

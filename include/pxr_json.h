@@ -147,6 +147,9 @@ char *pxr_json_deliveries_end(pxr_json_deliveries_t *list);
 /* An error in the form of RFC 9457. */
 char *pxr_json_write_problem(int status, const char *title, const char *detail);
 
+/* What there is to say of a request that is carried out later: {"detail"}. */
+char *pxr_json_write_note(const char *detail);
+
 /* How it goes with the database. */
 typedef struct {
     const char *driver;

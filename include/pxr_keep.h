@@ -188,6 +188,12 @@ pxr_status_t pxr_store_merge_share(const pxr_store_t *store, const pxr_share_rec
 pxr_status_t pxr_store_merge_leg(const pxr_store_t *store, const pxr_leg_record_t *record,
                                  pxr_time_t now);
 
+/* The database has put `nobody` in the place of a person's id and names wherever they are exactly
+ * `who`, in meetings of this workspace that were created by `asked_at` and have ended: so it is
+ * done here, too. PXR_OK also where there is no such workspace. */
+pxr_status_t pxr_store_erase_person(const pxr_store_t *store, const char *workspace,
+                                    const char *who, const char *nobody, pxr_time_t asked_at);
+
 /* Forgets meetings that only events speak of, and did so before `before`: the database was asked
  * since and does not know them. */
 pxr_status_t pxr_store_drop_provisional(const pxr_store_t *store, pxr_time_t before);

@@ -112,6 +112,7 @@
 #define PXR_GRACE_DEFAULT (10 * PXR_SECOND)
 #define PXR_SILENCE_DEFAULT (60 * PXR_SECOND)
 #define PXR_LIFETIME_DEFAULT (24 * 3600 * PXR_SECOND)
+#define PXR_HISTORY_DEFAULT (90 * 24 * 3600 * PXR_SECOND)
 #define PXR_HOLD (60 * PXR_SECOND)
 #define PXR_HOLD_MOST (300 * PXR_SECOND)
 /* Clocks of two nodes may differ by this much (event reference 1.9). */
@@ -210,6 +211,8 @@
 /* How long a request for the history waits for its turn, and how long for its answer. */
 #define PXR_READER_WAIT (2 * PXR_SECOND)
 #define PXR_HISTORY_WAIT (10 * PXR_SECOND)
+/* How long who takes a person out of the history waits to hear that it is done. */
+#define PXR_REMOVAL_WAIT (5 * PXR_SECOND)
 /* A page of the history ends before the meeting that would make it longer. */
 #define PXR_HISTORY_LEGS_MAX 50000
 /* A meeting that only events speak of is forgotten when the database has not known it for so

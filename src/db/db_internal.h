@@ -11,7 +11,7 @@
 
 /* Rows of one SELECT: apr_dbd holds a whole result in memory. */
 #define PXR_DB_PAGE 500
-#define PXR_DB_STATEMENTS 64
+#define PXR_DB_STATEMENTS 80
 #define PXR_DB_ARGS 64
 #define PXR_DB_SQL_MAX 8192
 #define PXR_DB_WHY_MAX 512
@@ -97,7 +97,7 @@ typedef struct {
     const char *begin_reading; /* a snapshot */
     const char *lock_schema;   /* inside a transaction, if `begin` alone does not exclude others */
     const char *has_schema;    /* selects 1 or 0 */
-    const char *const *set_up[2]; /* by pxr_db_role_t, each ends with NULL */
+    const char *const *set_up[3]; /* by pxr_db_role_t, each ends with NULL */
 
     const char *(*check)(apr_pool_t *p, const pxr_db_settings_t *settings);
     /* Before anything is opened. Sets what apr_dbd_open() shall be given. */

@@ -102,7 +102,7 @@ static pxr_db_status_t sqlite_prepare(pxr_db_t *db, const char **params)
     int fd;
 
     *params = db->settings.params;
-    if (db->role == PXR_DB_READER) {
+    if (db->role != PXR_DB_KEEPER) {
         return stat(*params, &info) == 0 ? PXR_DB_OK : sqlite_fail(db, "cannot open");
     }
     fd = open(*params, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -207,6 +207,7 @@ static const char *const sqlite_keeper[] = {
     SQLITE_KEEPER_WAIT,           "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -16000", NULL};
+static const char *const sqlite_clerk[] = {SQLITE_READER_WAIT, NULL};
 static const char *const sqlite_reader[] = {SQLITE_READER_WAIT, "PRAGMA query_only = 1", NULL};
 
 /* PostgreSQL */
@@ -396,7 +397,7 @@ static const pxr_engine_t engines[] = {
      .begin_reading = "BEGIN",
      .lock_schema = NULL,
      .has_schema = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'revision'",
-     .set_up = {sqlite_keeper, sqlite_reader},
+     .set_up = {sqlite_keeper, sqlite_reader, sqlite_clerk},
      .check = sqlite_check,
      .prepare = sqlite_prepare,
      .mask = sqlite_mask,
@@ -413,9 +414,10 @@ static const pxr_engine_t engines[] = {
      .begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
      .begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
      .lock_schema = "SELECT pg_advisory_xact_lock(5785258226541)"
-                    " FROM set_config('lock_timeout', '10s', true)",
+                    " FROM set_config('lock_timeout', '10s', true) AS wait,"
+                    " set_config('statement_timeout', '0', true) AS work",
      .has_schema = "SELECT CASE WHEN to_regclass('revision') IS NULL THEN 0 ELSE 1 END",
-     .set_up = {pgsql_keeper, pgsql_reader},
+     .set_up = {pgsql_keeper, pgsql_reader, pgsql_keeper},
      .check = pgsql_check,
      .prepare = pgsql_prepare,
      .mask = pgsql_mask,

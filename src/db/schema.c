@@ -71,8 +71,19 @@ static const char *const version_2[] = {
     "INSERT INTO lease (id, machine, until) VALUES ('rocketchat', '', 0)",
     NULL};
 
+/* People can be found and taken out of the history. */
+static const char *const version_3[] = {
+    "CREATE TABLE removal (workspace @text, who @text, rev @int, asked_at @int, again_at @int,"
+    " done @int, PRIMARY KEY (workspace, who))",
+    "CREATE INDEX meeting_creator_id ON meeting (workspace, creator_id)",
+    "CREATE INDEX meeting_creator_username ON meeting (workspace, creator_username)",
+    "CREATE INDEX meeting_creator_name ON meeting (workspace, creator_name)",
+    "CREATE INDEX meeting_withdrawn ON meeting (workspace, ended_at) WHERE withdrawn = 1",
+    "CREATE INDEX participant_name ON participant (workspace, name)",
+    NULL};
+
 /* Step i leads from version i to version i + 1. Later steps may only add. */
-static const char *const *const steps[] = {version_1, version_2};
+static const char *const *const steps[] = {version_1, version_2, version_3};
 
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
@@ -148,7 +159,7 @@ pxr_db_status_t pxr_db_schema(pxr_db_t *db)
     if (status != PXR_DB_OK || version == VERSION) {
         return status;
     }
-    if (db->role == PXR_DB_READER) {
+    if (db->role != PXR_DB_KEEPER) {
         return pxr_db_fail(db, PXR_DB_FAILED, "the database has no schema of this version yet");
     }
     status = pxr_db_simple(db, db->engine->begin, NULL, 0);

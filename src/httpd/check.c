@@ -1,4 +1,4 @@
-#include "pxr_httpd.h"
+#include "check.h"
 
 #include <apr_strings.h>
 #include <unistd.h>
@@ -10,20 +10,25 @@ apr_array_header_t *pxr_workspaces;
 typedef struct {
     pxr_server_conf_t settings;
     pxr_workspace_t workspace;
+    int failed;
 } draft_t;
 
 typedef struct {
     apr_pool_t *pool;
     server_rec *server;
     apr_array_header_t *drafts; /* draft_t * */
+    draft_t *draft;             /* the one that is looked at, NULL: none */
     int failed;
 } check_t;
 
 static void fail(check_t *c, const char *directive, const char *why, const char *place)
 {
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, c->server, "PXR1001: %s: %s (%s)",
-                 directive, why, place != NULL ? place : "no line of the configuration");
+                 directive, why, place != NULL ? place : pxr_directive_place(c->pool, directive));
     c->failed = 1;
+    if (c->draft != NULL) {
+        c->draft->failed = 1;
+    }
 }
 
 int pxr_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
@@ -349,6 +354,7 @@ static void finish(check_t *c, draft_t *draft)
     char sentence[256];
     pxr_buf_t why;
 
+    memcpy(w->place, draft->settings.place, sizeof(w->place));
     for (int i = 0; i < PXR_SETTINGS; i++) {
         if (draft->settings.text[i] != NULL) {
             pxr_setting_read(c->pool, (pxr_setting_t)i, draft->settings.text[i], w);
@@ -379,7 +385,44 @@ static void finish(check_t *c, draft_t *draft)
         read_pins(c, draft);
     }
     finish_chat(c, draft);
-    APR_ARRAY_PUSH(pxr_workspaces, pxr_workspace_t *) = w;
+}
+
+/* A failure would end a running httpd, the proxy of Rocket.Chat included: so what is wrong is left
+ * out there, and the others go on. */
+static void leave_out(check_t *c, server_rec *s)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                 "PXR1059: the configuration is read again with mistakes, see above: what they "
+                 "concern is left out until they are corrected and httpd is reloaded");
+    for (server_rec *v = s; v != NULL; v = v->next) {
+        pxr_server_conf_t *conf = ap_get_module_config(v->module_config, &pexip_rc_module);
+        for (int i = 0; i < c->drafts->nelts; i++) {
+            draft_t *draft = APR_ARRAY_IDX(c->drafts, i, draft_t *);
+            if (draft->failed && conf->workspace == &draft->workspace) {
+                conf->workspace = NULL;
+            }
+        }
+    }
+}
+
+static void finish_all(check_t *c)
+{
+    for (int i = 0; i < c->drafts->nelts; i++) {
+        c->draft = APR_ARRAY_IDX(c->drafts, i, draft_t *);
+        if (i >= PXR_WORKSPACES_MAX) {
+            fail(c, PXR_D_SITE_URL,
+                 apr_psprintf(c->pool, "'%s' is one workspace too many, at most %d are possible",
+                              c->draft->workspace.site_url, PXR_WORKSPACES_MAX),
+                 c->draft->settings.place[PXR_SET_SITE_URL]);
+        }
+        if (!c->draft->failed) {
+            finish(c, c->draft);
+        }
+        if (!c->draft->failed) {
+            APR_ARRAY_PUSH(pxr_workspaces, pxr_workspace_t *) = &c->draft->workspace;
+        }
+    }
+    c->draft = NULL;
 }
 
 /* Whoever else can write there can put another database into place. A running server goes on with
@@ -456,7 +499,6 @@ int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     check_t c = {.pool = pconf, .server = s};
 
     (void)plog;
-    (void)ptemp;
     c.drafts = apr_array_make(pconf, 2, sizeof(draft_t *));
     for (server_rec *v = s; v != NULL; v = v->next) {
         pxr_server_conf_t *conf = ap_get_module_config(v->module_config, &pexip_rc_module);
@@ -465,24 +507,24 @@ int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
             continue;
         }
         if (is_complete(conf)) {
-            draft_t *draft = draft_for(&c, conf);
-            unite(&c, draft, conf);
-            conf->workspace = &draft->workspace;
+            c.draft = draft_for(&c, conf);
+            unite(&c, c.draft, conf);
+            conf->workspace = &c.draft->workspace;
+            c.draft = NULL;
         } else if (!serves_virtual_hosts(v)) {
             require_both(&c, conf);
         }
     }
-    if (c.drafts->nelts > PXR_WORKSPACES_MAX) {
-        fail(&c, PXR_D_SITE_URL,
-             apr_psprintf(pconf, "names %d workspaces, at most %d are possible", c.drafts->nelts,
-                          PXR_WORKSPACES_MAX),
-             NULL);
-    }
     if (c.drafts->nelts > 0) {
         check_global(&c);
     }
-    for (int i = 0; i < c.drafts->nelts && !c.failed; i++) {
-        finish(&c, ((draft_t **)(void *)c.drafts->elts)[i]);
+    finish_all(&c);
+    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST && !c.failed) {
+        pxr_check_use(ptemp, s);
+    }
+    if (c.failed && pxr_is_reload()) {
+        leave_out(&c, s);
+        return OK;
     }
     return c.failed ? !OK : OK;
 }

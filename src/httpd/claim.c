@@ -1,4 +1,4 @@
-#include "pxr_httpd.h"
+#include "check.h"
 
 #include "pxr_alias.h"
 
@@ -38,6 +38,28 @@ static const endpoint_t *endpoint_named(const char *name)
         }
     }
     return NULL;
+}
+
+bool pxr_is_handler(const char *name)
+{
+    return endpoint_named(name) != NULL;
+}
+
+const char *pxr_handler_names(apr_pool_t *p)
+{
+    const char *names = "";
+
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+        names = apr_pstrcat(p, names, i > 0 ? ", " : "", endpoints[i].name, NULL);
+    }
+    return names;
+}
+
+bool pxr_handler_is_protected(const char *name)
+{
+    const endpoint_t *endpoint = endpoint_named(name);
+
+    return endpoint != NULL && endpoint->protected;
 }
 
 /* The handler that the sections around this URL set. Newer releases keep SetHandler as an

@@ -412,6 +412,7 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call)
 {
     const char *history = below(call->rest, "history");
     const char *deliveries = below(call->rest, "deliveries");
+    const char *people = below(call->rest, "people");
     const char *scheduling = below(call->rest, "scheduling");
     const char *rest = below(call->rest, "meetings");
 
@@ -423,6 +424,9 @@ int pxr_handle_api(request_rec *r, const pxr_call_t *call)
     }
     if (deliveries != NULL) {
         return pxr_handle_deliveries(r, call, deliveries);
+    }
+    if (people != NULL) {
+        return pxr_handle_people(r, call, people);
     }
     if (scheduling != NULL) {
         return pxr_handle_scheduling(r, call, scheduling);

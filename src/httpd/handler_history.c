@@ -170,7 +170,7 @@ static bool wants_csv(request_rec *r)
     return csv != NULL && (json == NULL || csv < json);
 }
 
-static int refuse(request_rec *r, pxr_reading_t reading, const char *why)
+int pxr_history_refuse(request_rec *r, pxr_reading_t reading, const char *why)
 {
     switch (reading) {
     case PXR_READING_BUSY:
@@ -194,7 +194,7 @@ static int refuse(request_rec *r, pxr_reading_t reading, const char *why)
 }
 
 /* What need not be tried. The keeper has told the log. */
-static const char *why_not(const pxr_call_t *call)
+const char *pxr_history_why_not(const pxr_call_t *call)
 {
     pxr_keep_health_t health;
 
@@ -213,7 +213,7 @@ static const char *why_not(const pxr_call_t *call)
 
 static int reply_history(request_rec *r, const pxr_call_t *call, const question_t *q)
 {
-    const char *refusal = why_not(call);
+    const char *refusal = pxr_history_why_not(call);
     char why[PXR_WHY_MAX + 1];
     pxr_reading_t reading;
     pxr_page_t page;
@@ -225,7 +225,7 @@ static int reply_history(request_rec *r, const pxr_call_t *call, const question_
     }
     reading = pxr_history_read(&q->db, &page, why, sizeof(why));
     if (reading != PXR_READING_DONE) {
-        return refuse(r, reading, why);
+        return pxr_history_refuse(r, reading, why);
     }
     next = next_of(r, &page);
     apr_table_mergen(r->headers_out, "Vary", "Accept");

@@ -5,8 +5,9 @@
 #include "pxr_history.h"
 #include "pxr_httpd.h"
 
-/* What the files of the history share: the request (handler_history.c), the thread that reads for
- * it (history_thread.c) and the page that goes from one to the other (history_page.c). */
+/* What the files of the history share: the requests (handler_history.c, handler_people.c), the
+ * thread that asks the database for them (history_thread.c) and the page that goes from one to the
+ * other (history_page.c). */
 
 /* A meeting and everything that it names, in memory of its own. */
 typedef struct pxr_entry pxr_entry_t;
@@ -57,5 +58,22 @@ typedef enum {
  * after PXR_READING_DONE; `why` tells of a failure. */
 pxr_reading_t pxr_history_read(const pxr_db_history_t *query, pxr_page_t *page, char *why,
                                size_t why_size);
+
+/* Whether the person is known, and what became of the wish. */
+typedef struct {
+    bool known;
+    bool done;    /* nothing is left in meetings that have ended */
+    bool running; /* others name the person, too */
+} pxr_removed_t;
+
+/* Takes a person out of the history, in the same way; what the keeper has not done within
+ * PXR_REMOVAL_WAIT it does later. */
+pxr_reading_t pxr_history_remove(const pxr_removal_t *removal, pxr_removed_t *removed, char *why,
+                                 size_t why_size);
+
+/* handler_history.c: why the database need not be asked, NULL where it can be. */
+const char *pxr_history_why_not(const pxr_call_t *call);
+/* Answers a request of which the outcome is not PXR_READING_DONE. */
+int pxr_history_refuse(request_rec *r, pxr_reading_t reading, const char *why);
 
 #endif

@@ -19,6 +19,8 @@
 #define LOOK_EVERY (PXR_SECOND / 10)
 /* A page that takes longer ends with what it has. */
 #define PAGE_TIME (PXR_HISTORY_WAIT / 2)
+/* Who waits for the keeper looks so often whether it has finished. */
+#define REMOVAL_STEP (PXR_SECOND / 20)
 /* What requests may take when their process is about to end. */
 #define GRACEFUL_WAIT (3 * PXR_SECOND / 2)
 #define EXIT_WAIT PXR_SECOND
@@ -36,6 +38,8 @@ struct job {
     const pxr_store_t *store;
     pxr_db_settings_t settings;
     pxr_db_history_t query;
+    bool removes; /* a person, instead of reading */
+    pxr_removal_t removal;
     char workspace[PXR_ORIGIN_MAX + 1];
     char room[4 * PXR_ID_CHARS + 1];
     char after[PXR_MEETING_ID_MAX + 1];
@@ -44,6 +48,7 @@ struct job {
     int place;
     pxr_reading_t outcome;
     pxr_collector_t collector;
+    pxr_removed_t removed;
     char why[PXR_WHY_MAX + 1];
 
     pxr_db_t *db; /* set by the thread; taken away under the mutex */
@@ -116,15 +121,31 @@ static bool take_place(job_t *job)
     return job->place >= 0;
 }
 
-static pxr_db_status_t open_database(job_t *job)
+static void leave_place(job_t *job)
 {
-    pxr_db_status_t status = pxr_db_open(&job->db, &job->settings, PXR_DB_READER);
+    if (job->place >= 0) {
+        pxr_store_place_leave(job->store, PXR_PLACE_HISTORY, job->place);
+    }
+    job->place = -1;
+}
+
+static pxr_db_status_t open_database(job_t *job, pxr_db_role_t role)
+{
+    pxr_db_status_t status = pxr_db_open(&job->db, &job->settings, role);
     sigset_t before;
 
     lock(&before);
     job->connected = status == PXR_DB_OK;
     unlock(&before);
     return status;
+}
+
+static pxr_reading_t fail(job_t *job)
+{
+    const char *why = pxr_db_why(job->db);
+
+    pxr_text_copy(job->why, sizeof(job->why), why, strlen(why));
+    return PXR_READING_FAILED;
 }
 
 static pxr_reading_t read_page(job_t *job)
@@ -134,14 +155,8 @@ static pxr_reading_t read_page(job_t *job)
     bool more = false;
     pxr_db_status_t status;
 
-    if (!take_place(job)) {
-        return PXR_READING_BUSY;
-    }
     collector->until = pxr_time_steady() + PAGE_TIME;
-    if (is_given_up(job)) {
-        return PXR_READING_STOPPED;
-    }
-    status = open_database(job);
+    status = open_database(job, PXR_DB_READER);
     if (status == PXR_DB_OK && !is_given_up(job)) {
         status = pxr_db_history(job->db, &job->query, &visitor, &more);
     }
@@ -150,12 +165,41 @@ static pxr_reading_t read_page(job_t *job)
         pxr_text_copy(job->why, sizeof(job->why), "out of memory", 13);
         return PXR_READING_FAILED;
     }
-    if (status != PXR_DB_OK && !collector->cut) {
-        const char *why = pxr_db_why(job->db);
-        pxr_text_copy(job->why, sizeof(job->why), why, strlen(why));
-        return PXR_READING_FAILED;
+    return status != PXR_DB_OK && !collector->cut ? fail(job) : PXR_READING_DONE;
+}
+
+/* The keeper does the work; whoever waits for it keeps nobody from reading. */
+static pxr_reading_t remove_person(job_t *job)
+{
+    int64_t until = pxr_time_steady() + PXR_REMOVAL_WAIT;
+    pxr_db_status_t status = open_database(job, PXR_DB_CLERK);
+
+    if (status == PXR_DB_OK) {
+        status = pxr_db_ask_removal(job->db, &job->removal);
     }
-    return PXR_READING_DONE;
+    if (status == PXR_DB_MISSING) {
+        return PXR_READING_DONE;
+    }
+    leave_place(job);
+    job->removed.known = status == PXR_DB_OK;
+    while (status == PXR_DB_OK && !job->removed.done && pxr_time_steady() < until &&
+           !is_given_up(job)) {
+        apr_sleep(REMOVAL_STEP);
+        status =
+            pxr_db_removal_state(job->db, &job->removal, &job->removed.done, &job->removed.running);
+    }
+    return status == PXR_DB_OK ? PXR_READING_DONE : fail(job);
+}
+
+static pxr_reading_t work(job_t *job)
+{
+    if (!take_place(job)) {
+        return PXR_READING_BUSY;
+    }
+    if (is_given_up(job)) {
+        return PXR_READING_STOPPED;
+    }
+    return job->removes ? remove_person(job) : read_page(job);
 }
 
 static void disconnect(job_t *job)
@@ -183,9 +227,7 @@ static void finish(void *data)
     sigset_t before;
 
     disconnect(job);
-    if (job->place >= 0) {
-        pxr_store_place_leave(job->store, PXR_PLACE_HISTORY, job->place);
-    }
+    leave_place(job);
     pxr_collector_free(&job->collector);
     lock(&before);
     if (job->given_up || job->outcome != PXR_READING_DONE) {
@@ -203,7 +245,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *self, void *data)
 
     (void)self;
     pthread_cleanup_push(finish, job);
-    job->outcome = read_page(job);
+    job->outcome = work(job);
     pthread_cleanup_pop(1);
     return NULL;
 }
@@ -241,7 +283,7 @@ static apr_pool_t *make_pool(void)
     return pool;
 }
 
-static job_t *make(const pxr_db_history_t *query)
+static job_t *make(void)
 {
     job_t *job = calloc(1, sizeof(*job));
 
@@ -254,6 +296,12 @@ static job_t *make(const pxr_db_history_t *query)
     job->store = pxr_store();
     job->settings = *pxr_database();
     job->settings.machine = pxr_store_machine(job->store);
+    job->pool = make_pool();
+    return job;
+}
+
+static void take_query(job_t *job, const pxr_db_history_t *query)
+{
     job->query = *query;
     pxr_text_copy(job->workspace, sizeof(job->workspace), query->workspace,
                   strlen(query->workspace));
@@ -266,8 +314,6 @@ static job_t *make(const pxr_db_history_t *query)
         pxr_text_copy(job->after, sizeof(job->after), query->after_id, strlen(query->after_id));
         job->query.after_id = job->after;
     }
-    job->pool = make_pool();
-    return job;
 }
 
 /* Under the mutex: takes out of the list whoever has finished and is not waited for. */
@@ -383,26 +429,64 @@ static pxr_reading_t look(job_t *job, bool *mine)
     return outcome;
 }
 
+/* *mine as look(). */
+static pxr_reading_t carry_out(job_t *job, bool *mine, char *why, size_t why_size)
+{
+    pxr_reading_t outcome = begin(job);
+
+    *mine = true;
+    if (outcome == PXR_READING_DONE) {
+        wait_for(job);
+        outcome = look(job, mine);
+    }
+    if (*mine) {
+        pxr_text_copy(why, why_size, job->why, strlen(job->why));
+    }
+    return outcome;
+}
+
+static pxr_reading_t no_memory(char *why, size_t why_size)
+{
+    pxr_text_copy(why, why_size, "out of memory", 13);
+    return PXR_READING_FAILED;
+}
+
 pxr_reading_t pxr_history_read(const pxr_db_history_t *query, pxr_page_t *page, char *why,
                                size_t why_size)
 {
-    job_t *job = make(query);
-    bool mine = true;
+    job_t *job = make();
     pxr_reading_t outcome;
+    bool mine;
 
     why[0] = '\0';
     if (job == NULL) {
-        pxr_text_copy(why, why_size, "out of memory", 13);
-        return PXR_READING_FAILED;
+        return no_memory(why, why_size);
     }
-    outcome = begin(job);
-    if (outcome == PXR_READING_DONE) {
-        wait_for(job);
-        outcome = look(job, &mine);
-    }
+    take_query(job, query);
+    outcome = carry_out(job, &mine, why, why_size);
     if (mine) {
         *page = job->collector.page;
-        pxr_text_copy(why, why_size, job->why, strlen(job->why));
+        destroy(job);
+    }
+    return outcome;
+}
+
+pxr_reading_t pxr_history_remove(const pxr_removal_t *removal, pxr_removed_t *removed, char *why,
+                                 size_t why_size)
+{
+    job_t *job = make();
+    pxr_reading_t outcome;
+    bool mine;
+
+    why[0] = '\0';
+    if (job == NULL) {
+        return no_memory(why, why_size);
+    }
+    job->removes = true;
+    job->removal = *removal;
+    outcome = carry_out(job, &mine, why, why_size);
+    if (mine) {
+        *removed = job->removed;
         destroy(job);
     }
     return outcome;

@@ -38,6 +38,12 @@ typedef struct {
     pxr_time_t blocked_since; /* somebody else holds the database; 0: nobody */
     pxr_written_t written[PXR_TABLES * PXR_KEEPER_BATCH];
     size_t written_count;
+    pxr_time_t heard_at;    /* when wishes to be forgotten were looked for */
+    int64_t heard_revision; /* up to which this machine's memory has followed them */
+    pxr_removal_t removal;  /* the one that is worked on */
+    pxr_time_t expire_at;   /* when old meetings are looked for */
+    int expiring;           /* the workspace whose meetings they are */
+    bool expired_all;       /* it has no others */
     pxr_ending_t endings[PXR_KEEPER_ENDINGS];
     size_t ending_count;
     pxr_change_t changes[PXR_KEEPER_BATCH];
@@ -53,6 +59,15 @@ pxr_db_status_t pxr_keeper_count_visitors(pxr_keeper_t *keeper, const pxr_meetin
                                           uint32_t *visitors);
 /* Hands rows to the working set. */
 pxr_db_visitor_t pxr_keeper_visitor(pxr_keeper_t *keeper);
+
+/* One transaction, in which everything that was committed before has been read. `put` returns
+ * PXR_DB_MISSING where there is nothing to write. *again: it has to be begun anew. */
+typedef pxr_db_status_t (*pxr_keeper_put_t)(pxr_keeper_t *keeper, const pxr_db_head_t *head);
+pxr_db_status_t pxr_keeper_transact(pxr_keeper_t *keeper, pxr_keeper_put_t put, bool *again);
+
+/* keeper_forget.c: a small piece of taking old meetings, and people who ask for it, out of the
+ * history. For moments in which nothing else is to be written. */
+pxr_db_status_t pxr_keeper_forget(pxr_keeper_t *keeper);
 
 /* Brings working set and database together once. */
 pxr_db_status_t pxr_keeper_round(pxr_keeper_t *keeper);

@@ -295,10 +295,7 @@ static pxr_db_status_t put_changes(pxr_keeper_t *k, const pxr_db_head_t *head)
     return status;
 }
 
-typedef pxr_db_status_t (*put_t)(pxr_keeper_t *k, const pxr_db_head_t *head);
-
-/* One transaction. *again: it has to be begun anew. */
-static pxr_db_status_t transact(pxr_keeper_t *k, put_t put, bool *again)
+pxr_db_status_t pxr_keeper_transact(pxr_keeper_t *k, pxr_keeper_put_t put, bool *again)
 {
     pxr_db_head_t head;
     int64_t began = pxr_time_steady();
@@ -369,13 +366,13 @@ static pxr_db_status_t write_all(pxr_keeper_t *k)
 
     k->more = false;
     for (int i = 0; i < TRANSACTIONS && again && status == PXR_DB_OK && has_changes(k); i++) {
-        status = transact(k, put_changes, &again);
+        status = pxr_keeper_transact(k, put_changes, &again);
         again = again || k->more;
     }
     if (status == PXR_DB_OK && !k->more && has_endings(k)) {
-        status = transact(k, put_endings, &again);
+        status = pxr_keeper_transact(k, put_endings, &again);
     }
-    return status;
+    return status == PXR_DB_OK && !k->more ? pxr_keeper_forget(k) : status;
 }
 
 static void note_clocks(pxr_keeper_t *k, pxr_time_t now)

@@ -88,7 +88,7 @@ static void close_to_others(server_rec *s, const char *path)
     if (fd >= 0 && fstat(fd, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
         fchmod(fd, info.st_mode & S_IRWXU) == 0) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     "PXR1080: " PXR_D_STATE_DIR ": '%s' could be changed by others, its mode is "
+                     "PXR1064: " PXR_D_STATE_DIR ": '%s' could be changed by others, its mode is "
                      "%03o now",
                      path, (unsigned)(info.st_mode & S_IRWXU));
     }
@@ -210,7 +210,19 @@ static int enter_workspaces(server_rec *s, apr_pool_t *ptemp)
     return 1;
 }
 
-static int make_ready(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
+/* The check of the configuration has prepared the driver that is wanted now, which need not be the
+ * one that goes on. */
+static void prepare_driver(server_rec *s, apr_pool_t *pconf)
+{
+    const char *why =
+        strcmp(database.driver, PXR_DB_NONE) != 0 ? pxr_db_check(pconf, &database) : NULL;
+
+    if (why != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PXR1063: " PXR_D_DATABASE ": %s", why);
+    }
+}
+
+static int make_ready(server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp, retained_t *retained)
 {
     bool first = retained->memory.base == NULL;
     void *before = retained->memory.base;
@@ -222,6 +234,7 @@ static int make_ready(server_rec *s, apr_pool_t *ptemp, retained_t *retained)
     }
     database.driver = retained->driver;
     database.params = retained->params;
+    prepare_driver(s, pconf);
     if (first && pxr_state_dir_is_needed(&database) && !make_state_dir(s, retained->state_dir)) {
         return 0;
     }
@@ -269,7 +282,7 @@ int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (retained == NULL) {
         retained = ap_retained_data_create(PXR_RETAINED_KEY, sizeof(*retained));
     }
-    ready = make_ready(s, ptemp, retained);
+    ready = make_ready(s, pconf, ptemp, retained);
     started_at = retained->started_at;
     store_is_open = retained->memory.base != NULL;
     return ready || pxr_is_reload() ? OK : !OK;

@@ -54,6 +54,7 @@ APLOG_USE_MODULE(pexip_rc);
 #define PXR_D_UNKNOWN "PexipRCUnknownAlias"
 #define PXR_D_GRACE "PexipRCEndGrace"
 #define PXR_D_LIFETIME "PexipRCMeetingLifetime"
+#define PXR_D_HISTORY "PexipRCHistoryKeep"
 #define PXR_D_EVENT_BODY "PexipRCMaxEventBody"
 #define PXR_D_REST_URL "PexipRCRestURL"
 #define PXR_D_REST_CREDENTIALS "PexipRCRestCredentialsFile"
@@ -90,6 +91,7 @@ typedef enum {
     PXR_SET_UNKNOWN,
     PXR_SET_GRACE,
     PXR_SET_LIFETIME,
+    PXR_SET_HISTORY,
     PXR_SET_EVENT_BODY,
     PXR_SET_REST_URL,
     PXR_SET_REST_CREDENTIALS,
@@ -148,6 +150,7 @@ typedef struct {
     int64_t grace;
     int64_t silence;
     int64_t lifetime;
+    int64_t history_keep; /* after the end, 0: for ever */
     apr_size_t event_body_max;
     const char *rest_url; /* where Rocket.Chat's REST API is reached */
     const char *rest_credentials_file;
@@ -167,7 +170,8 @@ typedef struct {
     const char *scheduled_room; /* id of the room of chats for what is not ours, NULL: none */
     const pxr_media_location_t *locations; /* the first one that applies counts */
     size_t location_count;
-    uint32_t number; /* in the store; set at start */
+    const char *place[PXR_SETTINGS]; /* file and line, for messages; NULL: not set */
+    uint32_t number;                 /* in the store; set at start */
 } pxr_workspace_t;
 
 #define PXR_WORKSPACE_UNKNOWN UINT32_MAX
@@ -368,6 +372,8 @@ int pxr_handle_metrics(request_rec *r, const pxr_call_t *call);
 int pxr_handle_webhook(request_rec *r, const pxr_call_t *call);
 /* handler_history.c, below the API. */
 int pxr_handle_history(request_rec *r, const pxr_call_t *call);
+/* handler_people.c, below the API; `rest` is what follows there. */
+int pxr_handle_people(request_rec *r, const pxr_call_t *call, const char *rest);
 /* handler_scheduling.c, below the API; `rest` is what follows there. */
 int pxr_handle_scheduling(request_rec *r, const pxr_call_t *call, const char *rest);
 /* Where the links of this workspace lead. */

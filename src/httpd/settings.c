@@ -192,6 +192,19 @@ static const char *read_grace(apr_pool_t *p, const char *text, pxr_workspace_t *
     return NULL;
 }
 
+/* Before that memory still has a meeting. */
+static const char *read_history(const char *text, pxr_workspace_t *out)
+{
+    if (strcasecmp(text, "forever") == 0) {
+        out->history_keep = 0;
+        return NULL;
+    }
+    return read_duration(text, PXR_ENDED_KEEP, (int64_t)36500 * 86400 * PXR_SECOND,
+                         &out->history_keep) == NULL
+               ? NULL
+               : "must be forever, or a time from 1d to 36500d, such as 90d";
+}
+
 static const char *read_flag(const char *text, bool *out)
 {
     *out = strcasecmp(text, "on") == 0;
@@ -304,6 +317,8 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
         return read_duration(text, PXR_SECOND, 366 * 86400 * PXR_SECOND, &out->lifetime) == NULL
                    ? NULL
                    : "must be a time from 1s to 366d, such as 24h";
+    case PXR_SET_HISTORY:
+        return read_history(text, out);
     case PXR_SET_EVENT_BODY:
         if (!read_number(text, PXR_EVENT_BODY_LEAST, PXR_EVENT_BODY_MOST, &number)) {
             return apr_psprintf(p, "must be a number of bytes from %d to %d", PXR_EVENT_BODY_LEAST,
@@ -352,6 +367,7 @@ void pxr_workspace_defaults(pxr_workspace_t *w)
     w->grace = PXR_GRACE_DEFAULT;
     w->silence = PXR_SILENCE_DEFAULT;
     w->lifetime = PXR_LIFETIME_DEFAULT;
+    w->history_keep = PXR_HISTORY_DEFAULT;
     w->event_body_max = PXR_EVENT_BODY_DEFAULT;
     w->concurrent_calls = true;
     w->discussion_name = "Conference Call Chat History - %Y-%m-%d %H:%M";

@@ -228,6 +228,11 @@ char *pxr_json_write_problem(int status, const char *title, const char *detail)
                                    "status", status, "detail", detail));
 }
 
+char *pxr_json_write_note(const char *detail)
+{
+    return pxr_json_dump(json_pack("{s:s}", "detail", detail));
+}
+
 static void set_fill(json_t *json, const char *name, const pxr_fill_t *fill)
 {
     json_object_set_new(

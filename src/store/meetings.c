@@ -9,6 +9,23 @@ _Static_assert(PXR_DETAILS_MAX >=
                    4 * PXR_TITLE_CHARS + 3 * 4 * PXR_NAME_CHARS + 4 * 4 * PXR_ID_CHARS + 64,
                "the longest texts of the API must fit");
 
+pxr_status_t pxr_slot_put_details(pxr_tx_t *tx, uint32_t link, const pxr_details_t *details)
+{
+    pxr_slot_t *slot = pxr_slot(tx->store, link);
+    char packed[PXR_DETAILS_MAX];
+    size_t len = pxr_details_pack(details, packed, sizeof(packed));
+    uint32_t chain = pxr_chain_new(tx, packed, len);
+
+    if (chain == 0) {
+        return PXR_FULL;
+    }
+    pxr_chain_free(tx, slot->details, slot->details_len);
+    pxr_tx_put_word(tx, &slot->details, chain);
+    pxr_tx_put_word(tx, &slot->details_len, (uint32_t)len);
+    pxr_tx_touch(tx, pxr_slot_stamp(tx->store, link));
+    return PXR_OK;
+}
+
 pxr_status_t pxr_slot_fill_details(const pxr_store_t *store, uint32_t link,
                                    const pxr_details_t *more, bool from_database)
 {
@@ -16,25 +33,16 @@ pxr_status_t pxr_slot_fill_details(const pxr_store_t *store, uint32_t link,
     pxr_details_t details;
     pxr_status_t status = PXR_BROKEN;
     char old[PXR_DETAILS_MAX];
-    char packed[PXR_DETAILS_MAX];
     pxr_tx_t tx;
 
     if (pxr_chain_read(store, slot->details, slot->details_len, old)) {
         status = pxr_details_unpack(old, slot->details_len, &details);
     }
     if (status == PXR_OK && pxr_details_fill(&details, more)) {
-        size_t len = pxr_details_pack(&details, packed, sizeof(packed));
-        uint32_t chain;
         pxr_tx_begin(&tx, store);
         tx.quiet = tx.quiet || from_database;
-        chain = pxr_chain_new(&tx, packed, len);
-        if (chain == 0) {
-            status = PXR_FULL;
-        } else {
-            pxr_chain_free(&tx, slot->details, slot->details_len);
-            pxr_tx_put_word(&tx, &slot->details, chain);
-            pxr_tx_put_word(&tx, &slot->details_len, (uint32_t)len);
-            pxr_tx_touch(&tx, pxr_slot_stamp(store, link));
+        status = pxr_slot_put_details(&tx, link, &details);
+        if (status == PXR_OK) {
             pxr_slot_tell(&tx, link);
             status = pxr_tx_commit(&tx);
         }

@@ -111,6 +111,9 @@ void pxr_slot_tell(pxr_tx_t *tx, uint32_t link);
 /* Takes in what another machine knows to have been told. (src/store/tell.c) */
 void pxr_slot_merge_told(pxr_tx_t *tx, uint32_t link, const char *told);
 
+/* Puts other details in the place of a meeting's. PXR_FULL. (src/store/meetings.c) */
+pxr_status_t pxr_slot_put_details(pxr_tx_t *tx, uint32_t link, const pxr_details_t *details);
+
 /* Fills in what a meeting lacks of title and discussion. (src/store/meetings.c) */
 pxr_status_t pxr_slot_fill_details(const pxr_store_t *store, uint32_t link,
                                    const pxr_details_t *more, bool from_database);

@@ -248,7 +248,7 @@ def test_a_state_directory_is_closed_to_others_or_refused(make_httpd, mode, owne
         return
     httpd.start()
     assert stat.S_IMODE(state.stat().st_mode) == (0o755 if mode == 0o755 else 0o700)
-    assert ("PXR1080" in httpd.error_log()) == (mode in (0o777, 0o770))
+    assert ("PXR1064" in httpd.error_log()) == (mode in (0o777, 0o770))
 
 
 def test_an_open_umask_opens_nothing(make_httpd):

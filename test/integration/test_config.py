@@ -55,9 +55,11 @@ def refused(result, *words):
 
 
 def accepted(result):
+    """Without a complaint but that there are no sections, which are not what is looked at here, and that all this is below /tmp."""
     good, output = result
     assert good, output
-    assert output.strip() == "Syntax OK", output
+    left = [line for line in output.splitlines() if "no <Location> sets" not in line and "does not outlive" not in line]
+    assert left == ["Syntax OK"], output
     return True
 
 
@@ -91,8 +93,9 @@ GOOD = {
     "PexipRCNumericAlias": ["none", "77 6", "9 10"],
     "PexipRCSIPDomain": ["meet.example.com", "meet.example.com video.example.com"],
     "PexipRCUnknownAlias": ["continue", "reject ^[0-9]+$", 'reject "^(spam|100)"'],
-    "PexipRCEndGrace": ["10s", "10s 60s", "2min", "500ms 1s", "10 60"],
+    "PexipRCEndGrace": ["10s", "10s 60s", "45s", "2min 3min", "500ms 1s", "10 60"],
     "PexipRCMeetingLifetime": ["24h", "30min", "90s"],
+    "PexipRCHistoryKeep": ["90d", "1d", "forever", "Forever", "36500d", "48h"],
     "PexipRCMaxEventBody": ["8388608", "1048576"],
     "PexipRCRestURL": ["https://chat.example.com", "http://127.0.0.1:3000", "https://chat.example.com/sub"],
     "PexipRCRestCredentialsFile": ["conf/secret"],
@@ -143,6 +146,7 @@ BAD = [
     *[("PexipRCUnknownAlias", value, "reject") for value in ("reject", "refuse ^x", "reject (", "reject [", "continue ^x")],
     *[("PexipRCEndGrace", value, "time") for value in ("soon", "-1s", "10s soon", "10s 60s 90s", "10x", "1.5s", "99999999999999999999s")],
     *[("PexipRCMeetingLifetime", value, "time") for value in ("never", "-1h", "0", "24x", "1h 2h")],
+    *[("PexipRCHistoryKeep", value, "forever") for value in ("never", "0", "23h", "-1d", "36501d", "1d 2d", "none", "90 days")],
     *[("PexipRCMaxEventBody", value, "bytes") for value in ("much", "0", "-1", "8MiB", "99999999999999999999", "1.5")],
     *[("PexipRCRestURL", value, "https://") for value in ("chat.example.com", "http://chat.example.com", "ftp://chat.example.com", "https://x.example.com/?a=b")],
     *[("PexipRCConcurrentCalls", value, "on") for value in ("maybe", "1")],
@@ -162,8 +166,6 @@ BAD = [
 ]
 
 BAD_GLOBAL = [(name, value) for name in ("PexipRCMaxMeetings", "PexipRCMaxParticipants") for value in ("0", "-1", "many", "1.5", "10x", "99999999999999999999")]
-
-LATER = ["PexipRCHistoryKeep 90d"]
 
 
 def short(value):
@@ -245,14 +247,7 @@ def test_directives_of_the_server_are_refused_in_sections(tester, directive):
     assert refused(tester(workspace() + f'<Location "/x">\n{directive}\n</Location>'), directive.split()[0], "not allowed")
 
 
-# Later issues, scopes, required ones
-
-@pytest.mark.parametrize("directive", LATER, ids=lambda text: text.split()[0])
-@pytest.mark.parametrize("where", ["server", "host", "section"])
-def test_directives_of_later_issues_are_unknown(tester, directive, where):
-    frames = {"server": "{}", "host": "<VirtualHost *:80>\n{}\n</VirtualHost>", "section": '<Location "/x">\n{}\n</Location>'}
-    assert refused(tester(workspace() + frames[where].format(directive)), "Invalid command", directive.split()[0])
-
+# Scopes, required ones
 
 def test_a_rooms_name_needs_one_meeting_for_each_room(tester):
     assert refused(tester(workspace() + "PexipRCRoomAlias On"), "PexipRCRoomAlias", "PexipRCConcurrentCalls Off")
@@ -304,7 +299,7 @@ def test_a_virtual_host_inherits_the_required_directives(tester):
 # Several virtual hosts of one workspace
 
 OTHERS = {
-    "PexipRCBaseURL": ("https://meet.example.com", "https://other.example.com"), "PexipRCJoinURL": ("https://chat.example.com/a", "https://chat.example.com/b"),
+    "PexipRCBaseURL": ("https://meet.example.com", "https://else.example.com"), "PexipRCJoinURL": ("https://chat.example.com/a", "https://chat.example.com/b"),
     "PexipRCBrandingPath": ("a", "b"), "PexipRCMeetingPath": ("/a/{alias}?", "/b/{alias}?"), "PexipRCTheme": ("a", "b"),
     "PexipRCLayout": ("four_mains_zero_pips", "nine_mains_zero_pips"), "PexipRCLocked": ("On", "Off"), "PexipRCServiceOption": ("service_tag a", "service_tag b"),
     "PexipRCPins": ("none", "random 5"), "PexipRCNumericAlias": ("77 6", "88 6"), "PexipRCSIPDomain": ("a.example.com", "b.example.com"),

@@ -23,7 +23,8 @@ MEMBERS = {"id", "title", "state", "inferred", "numeric_alias", "room", "creator
 PERSON = {"id", "name", "role", "protocol", "connected_at", "left_at", "duration_seconds", "quality"}
 COLUMNS = ["meeting_id", "title", "room_id", "room_name", "creator_id", "creator_username", "started_at", "ended_at",
            "meeting_duration_seconds", "participant_name", "role", "protocol", "connected_at", "left_at", "duration_seconds", "worst_quality"]
-BRISK = workspace(grace="200ms 600ms", extra="PexipRCNumericAlias 77 6")
+# Meetings of 2020 stay.
+BRISK = workspace(grace="200ms 600ms", extra="PexipRCNumericAlias 77 6\nPexipRCHistoryKeep forever")
 LIMIT = 50000
 
 
