@@ -211,7 +211,8 @@ typedef struct {
 #define PXR_CHANGED_LEG 8u
 
 /* Applies one event and returns what it changed. Applying it again, or after a newer one of the
- * same entity, changes nothing but `heard_at` and `last_at`. */
+ * same entity, changes nothing but `heard_at` and `last_at`; one that was passed over when it came
+ * may count when it comes once more. */
 unsigned pxr_event_apply(pxr_scene_t *scene, const pxr_event_t *event, const pxr_order_t *order,
                          pxr_time_t now);
 

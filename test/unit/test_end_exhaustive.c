@@ -13,8 +13,8 @@
  * places, with pauses and visitors' requests anywhere, and with every word heard so far repeated
  * in every state. States that were met before are not explored again.
  *
- * PXR_BOUND=3 (or more) loses or delays one word more in each story and pauses once more; it takes
- * minutes.
+ * PXR_BOUND=3 loses or delays one word more in each story and pauses once more: minutes, and a
+ * search rather than a test, because what is certain is stated here for two words.
  */
 
 typedef struct {
