@@ -319,7 +319,7 @@ run: deps
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/run/play.py --port $(PORT) $(ARGS)
 
 test: deps
-	@$(MAKE) --no-print-directory all unit replay sanitized
+	@$(MAKE) --no-print-directory -j"$$(nproc)" all unit replay sanitized
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) test/all.py $(ARGS)
 
 # An administrator's configuration is not overwritten.
