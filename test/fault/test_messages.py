@@ -203,7 +203,9 @@ def taken_out(site):
 
 # What was there before the tables had anything for Rocket.Chat.
 ADDED = ("host_key", "single", "room_key", "called", "calls", "told", "thread_id", "visitors")
-TO_VERSION_1 = ["DROP TABLE lease", *(f"ALTER TABLE meeting DROP COLUMN {name}" for name in ADDED), "UPDATE revision SET version = 1"]
+INDEXED = ("meeting_creator_id", "meeting_creator_username", "meeting_creator_name", "meeting_withdrawn", "participant_name")
+TO_VERSION_1 = ["DROP TABLE removal", *(f"DROP INDEX {name}" for name in INDEXED), "DROP TABLE lease",
+                *(f"ALTER TABLE meeting DROP COLUMN {name}" for name in ADDED), "UPDATE revision SET version = 1"]
 
 
 def older(site, conninfo=None):
