@@ -309,8 +309,14 @@ $(BUILD)/mod_bench.so: test/bench/mod_bench.c
 $(BUILD)/bench_sizes.so: test/bench/sizes.c $(call objects,plain,$(CORE) $(STORE))
 	$(CC) $(BASE) $(OPTIMISE) -shared -o $@ $^ -lpthread
 
+$(NPM_HOME)/express/installed: | $(NPM_HOME)/npm/installed
+	@mkdir -p $(@D)
+	cd $(@D) && echo '{"private": true}' >package.json && $(NPM) express@4.21.2
+	@touch $@
+
 bench: deps
-	@sh test/support/deps.sh $(BENCH_PACKAGES)
+	@sh test/support/deps.sh $(BENCH_PACKAGES) $(NODE_PACKAGES)
+	@$(MAKE) --no-print-directory $(NPM_HOME)/express/installed || echo "no npm: without Express"
 	@$(MAKE) --no-print-directory all $(BUILD)/mod_bench.so $(BUILD)/bench_sizes.so
 	@$(PYTHON) test/bench/bench.py $(BENCH)
 

@@ -21,9 +21,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
 import disturbances  # noqa: E402
-from contestants import Load, Site, event_template  # noqa: E402
+from contestants import Express, Load, Site, event_template, resident_bytes  # noqa: E402
 from httpd import REPOSITORY  # noqa: E402
 from pexip import Node  # noqa: E402
+from policy_server import PolicyServer  # noqa: E402
 from workspace import PREFIX  # noqa: E402
 
 BUILD = REPOSITORY / "build"
@@ -111,6 +112,44 @@ def policy(report, site, ids, directory, options, count):
                  quotients(results, "bare handler, 404, same authentication", "policy, miss"))
 
 
+def express(report, site, ids, directory, options):
+    """Next to the way that is shown in examples."""
+    if not Express.available():
+        report.line("Express policy server", None, "left out: npm's registry could not be reached")
+        return
+    known = write_ids(directory, "known", ids)
+    other = Express(site.root / "conf" / "hit.json")
+    try:
+        results = alternate({"policy": Load(site, "policy", POLICY, known), "Express": Load(other, "policy", "/policy/v1", known, auth=False)},
+                            options.rounds, options.seconds)
+    finally:
+        other.close()
+    figures(report, results, "beside Express")
+    report.ratio("Express without authentication / policy with it", quotients(results, "Express", "policy"))
+
+
+def memory_over_time(report, site, ids, directory):
+    """A million requests, a twentieth of them events, and what the processes have taken after each tenth."""
+    known = write_ids(directory, "known", ids)
+    template = directory / "event.json"
+    event_template(template)
+    asked = Load(site, "policy", POLICY, known)
+    told = Load(site, "events", EVENTS, known, template, 1)
+    requests, sizes = 0, []
+    while requests < 1_000_000:
+        tenth = requests + 100_000
+        while requests < tenth:
+            requests += asked.run(3)["requests"]
+        requests += told.run(1)["requests"]
+        sizes.append(resident_bytes(site.children()))
+    # The first tenths fill what is kept for reuse.
+    later = sizes[3:]
+    growth = (later[-1] - later[0]) / (len(later) - 1) / 100_000
+    met = growth < 1
+    report.line("memory: bytes that the processes grow by with each request", {"growth": round(growth, 3), "sizes": sizes, "met": met},
+                f"{growth:6.2f}  after {requests} requests{'' if met else '  MISSED'}")
+
+
 def events(report, site, ids, directory, options):
     live = ids[:20]
     node = Node("10.20.0.1", site)
@@ -125,7 +164,8 @@ def events(report, site, ids, directory, options):
             f"jansson alone, {bulk}": Load(site, "events", "/jansson", known, template, bulk),
             f"read and discarded, {bulk}": Load(site, "events", "/discard", known, template, bulk),
         }
-        results = alternate(loads, options.rounds, options.seconds)
+        # Few of the large ones fit into a second.
+        results = alternate(loads, options.rounds, options.seconds * (3 if bulk == 1000 else 1))
         what = "single" if bulk == 1 else f"bulk of {bulk}"
         figures(report, results, what)
         report.ratio(f"{what}: events / jansson on the same bytes", quotients(results, f"events, {bulk}", f"jansson alone, {bulk}"), 1.3, above=False)
@@ -161,18 +201,24 @@ def main():
             if not room_for(count):
                 report.line(f"{count} meetings", None, "left out: /dev/shm has no room for so many")
                 continue
-            site = Site(root / str(count), BUILD / "mod_bench.so", count)
+            rocketchat = PolicyServer()     # any server that can hang
+            site = Site(root / str(count), BUILD / "mod_bench.so", count, rocketchat)
             try:
                 ids, took = site.fill()
                 report.line(f"{count} meetings: seconds to start with all of them", round(took, 2), f"{took:6.2f}")
                 if "policy" in parts:
                     policy(report, site, ids, root, options, count)
+                if count == 10 and "policy" in parts:
+                    express(report, site, ids, root, options)
                 if count == 10 and "events" in parts:
                     events(report, site, ids, root, options)
+                if count == 10 and "memory" in parts:
+                    memory_over_time(report, site, ids, root)
                 if count == 100000 and "disturbed" in parts:
                     disturbances.measure(report, site, ids, root, options)
             finally:
                 site.close()
+                rocketchat.close()
                 shutil.rmtree(site.root / "state", ignore_errors=True)
         if "memory" in parts:
             report.section("Memory")

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import os
 import sqlite3
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
-from httpd import Httpd
+from httpd import REPOSITORY, Httpd, free_ports
 from meetings import Api
 from pexip import Node, two_legs
 from workspace import ADMIN, NODES, PREFIX, workspace
@@ -45,11 +47,11 @@ def bare(path, handler, answer):
 class Site(Httpd):
     """Everything that is compared, in one httpd."""
 
-    def __init__(self, root, bench_module, meetings, extra=""):
-        super().__init__(root, modules=())
+    def __init__(self, root, bench_module, meetings, rocketchat):
+        super().__init__(root)
         self.bench_module = bench_module
         self.meetings = meetings
-        self.extra = extra
+        self.rocketchat = rocketchat.start()
         for name in ("hit", "miss", "taken"):
             self.write(f"conf/{name}.json", "{}")
         self.arrange()
@@ -57,7 +59,7 @@ class Site(Httpd):
     def arrange(self):
         server = (f"LoadModule bench_module {self.bench_module}\n"
                   f"PexipRCMaxMeetings {max(1000, self.meetings + 1000)}\nPexipRCMaxParticipants 50000\n")
-        self.configure(workspace(grace="10s 60s", extra=self.extra)
+        self.configure(workspace(grace="10s 60s", extra=f"PexipRCRestURL {self.rocketchat.url}")
                        + bare("/bare/hit", "bench-answer", "conf/hit.json 200")
                        + bare("/bare/miss", "bench-answer", "conf/miss.json 404")
                        + guarded("/same/hit", "bench-answer", "conf/hit.json 200")
@@ -73,7 +75,6 @@ class Site(Httpd):
     def fill(self):
         """As many meetings as wanted, written into the database and read from there at the start. Returns their ids, and
         how long the start took, in seconds."""
-        import time
         self.start()
         first = Api(self).create(title="Weekly")
         self.close()
@@ -142,6 +143,15 @@ def authorization():
     return "Basic " + base64.b64encode(":".join(NODES).encode()).decode()
 
 
+def resident_bytes(pids):
+    """What these processes have in memory that is not shared."""
+    total = 0
+    for pid in pids:
+        fields = dict(line.split(":", 1) for line in Path("/proc", str(pid), "status").read_text().splitlines())
+        total += int(fields["RssAnon"].split()[0]) * 1024
+    return total
+
+
 def processor_time(pids):
     """Nanoseconds that all threads of these processes have worked."""
     total = 0
@@ -152,6 +162,31 @@ def processor_time(pids):
             except OSError:
                 pass    # a thread that has just ended
     return total
+
+
+class Express:
+    """An Express policy server in a process of its own; looks like a site to a load."""
+
+    packages = REPOSITORY / "build" / "npm" / "express"
+
+    @classmethod
+    def available(cls):
+        return (cls.packages / "installed").exists()
+
+    def __init__(self, answer):
+        self.port, = free_ports(1)
+        self._node = subprocess.Popen(["node", str(HERE / "express.cjs"), str(self.packages), str(self.port), str(answer)],
+                                      stdout=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"], "NODE_ENV": "production"})
+        if self._node.stdout.readline() != "ready\n":
+            raise RuntimeError(f"Express did not start: {self._node.wait()}")
+
+    def children(self):
+        return [self._node.pid]
+
+    def close(self):
+        self._node.terminate()
+        self._node.wait(20)
+        self._node.stdout.close()
 
 
 class Load:

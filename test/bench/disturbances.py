@@ -2,7 +2,7 @@
 asked at the same time from the same place."""
 
 import ctypes
-import os
+import itertools
 import sqlite3
 import statistics
 import threading
@@ -92,8 +92,25 @@ def hanging_database(site, *_):
         other.close()
 
 
+@contextmanager
+def hanging_rocketchat(site, ids, _):
+    """Visitors with sessions, about which Rocket.Chat is asked and does not answer."""
+    key = Api(site).create(title="Joined")["join_url"].rpartition("/")[2]
+    numbers = itertools.count()
+
+    def visit():
+        site.request("GET", f"{PREFIX}/join/{key}", headers={"Cookie": f"rc_uid=nina; rc_token=token{next(numbers)}"})
+    site.rocketchat.hang()
+    try:
+        with repeating(visit), repeating(visit), repeating(visit), repeating(visit):
+            yield
+    finally:
+        site.rocketchat.released.set()
+
+
 DISTURBANCES = {
-    "quiet": nothing, "event flood": event_flood, "flushes": flush, "hanging database": hanging_database, "graceful restarts": graceful_restarts,
+    "quiet": nothing, "event flood": event_flood, "flushes": flush, "hanging database": hanging_database,
+    "hanging Rocket.Chat": hanging_rocketchat, "graceful restarts": graceful_restarts,
 }
 
 
