@@ -266,23 +266,6 @@ static void destroy(job_t *job)
     free(job);
 }
 
-/* A pool that no other thread uses. */
-static apr_pool_t *make_pool(void)
-{
-    apr_allocator_t *allocator;
-    apr_pool_t *pool = NULL;
-
-    if (apr_allocator_create(&allocator) != APR_SUCCESS) {
-        return NULL;
-    }
-    if (apr_pool_create_unmanaged_ex(&pool, NULL, allocator) != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return NULL;
-    }
-    apr_allocator_owner_set(allocator, pool);
-    return pool;
-}
-
 static job_t *make(void)
 {
     job_t *job = calloc(1, sizeof(*job));
@@ -296,7 +279,7 @@ static job_t *make(void)
     job->store = pxr_store();
     job->settings = *pxr_database();
     job->settings.machine = pxr_store_machine(job->store);
-    job->pool = make_pool();
+    job->pool = pxr_own_pool();
     return job;
 }
 

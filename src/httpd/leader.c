@@ -15,6 +15,7 @@
 /* One thread in each child. The one that leads does for all processes what time alone demands. */
 typedef struct {
     apr_thread_t *thread;
+    apr_pool_t *pool; /* of this thread and of those that it starts */
     server_rec *server;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -131,13 +132,13 @@ static bool is_yielding(leader_t *leader)
 }
 
 /* Until the process exits, or is about to exit and somebody else can lead. */
-static void lead(leader_t *leader, apr_pool_t *pool, bool yields)
+static void lead(leader_t *leader, bool yields)
 {
     memory_t memory = {.clocks = clock_difference(pxr_time_now())};
 
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, leader->server, "this process leads");
-    pxr_keeper_start(pool, leader->server);
-    pxr_messenger_start(pool, leader->server);
+    pxr_keeper_start(leader->pool, leader->server);
+    pxr_messenger_start(leader->pool, leader->server);
     while (!is_stopped(leader) && !(yields && is_yielding(leader))) {
         do_round(leader, &memory);
         rest(leader);
@@ -158,10 +159,10 @@ static bool lead_if_nobody_does(leader_t *leader)
 
 /* The last one to go writes what came in after the leader had gone, unless that has written it
  * after all, or has found out meanwhile that the database hangs. */
-static void write_the_rest(leader_t *leader, apr_pool_t *pool)
+static void write_the_rest(leader_t *leader)
 {
     if (pxr_keeper_has_hope()) {
-        pxr_keeper_start(pool, leader->server);
+        pxr_keeper_start(leader->pool, leader->server);
         pxr_keeper_stop();
     }
     pxr_store_resign(pxr_store());
@@ -170,20 +171,20 @@ static void write_the_rest(leader_t *leader, apr_pool_t *pool)
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     leader_t *leader = data;
-    apr_pool_t *pool = apr_thread_pool_get(thread);
     sigset_t all;
 
+    (void)thread;
     /* Signals belong to the threads of the MPM. */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     while (!is_stopped(leader)) {
         bool yields = !is_yielding(leader);
         if (yields ? pxr_store_lead(pxr_store(), WAIT) : lead_if_nobody_does(leader)) {
-            lead(leader, pool, yields);
+            lead(leader, yields);
         }
     }
     if (pxr_keeper_has_hope() && pxr_store_lead(pxr_store(), 0)) {
-        write_the_rest(leader, pool);
+        write_the_rest(leader);
     }
     return NULL;
 }
@@ -203,28 +204,37 @@ static apr_status_t join(void *data)
 {
     leader_t *leader = data;
     apr_status_t result;
+    apr_status_t status;
 
     pthread_mutex_lock(&leader->mutex);
     leader->stop = true;
     pthread_cond_signal(&leader->wake);
     pthread_mutex_unlock(&leader->mutex);
-    return apr_thread_join(&result, leader->thread);
+    status = apr_thread_join(&result, leader->thread);
+    apr_pool_destroy(leader->pool);
+    return status;
 }
 
 void pxr_leader_start(apr_pool_t *pchild, server_rec *s)
 {
     leader_t *leader = apr_pcalloc(pchild, sizeof(*leader));
-    apr_status_t rv;
+    apr_status_t rv = APR_ENOMEM;
 
     leader->server = s;
+    leader->pool = pxr_own_pool();
     pthread_mutex_init(&leader->mutex, NULL);
     pthread_cond_init(&leader->wake, NULL);
-    rv = ap_thread_create(&leader->thread, NULL, run, leader, pchild);
+    if (leader->pool != NULL) {
+        rv = ap_thread_create(&leader->thread, NULL, run, leader, leader->pool);
+    }
     if (rv != APR_SUCCESS) {
         ap_log_error(
             APLOG_MARK, APLOG_ERR, rv, s,
             "PXR1042: a thread cannot be started in this process; another process has to end "
             "meetings");
+        if (leader->pool != NULL) {
+            apr_pool_destroy(leader->pool);
+        }
         return;
     }
     this_leader = leader;

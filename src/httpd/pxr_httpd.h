@@ -269,6 +269,11 @@ pxr_time_t pxr_started_at(void);
 /* Whether a configuration is read while httpd runs: a failure would end it. Any process. */
 int pxr_is_reload(void);
 
+/* pool.c: a pool with an allocator of its own, for a thread of ours. Prefork's pools know no other
+ * thread: nothing of theirs is locked. NULL where there is no memory; the caller destroys it. Any
+ * thread. */
+apr_pool_t *pxr_own_pool(void);
+
 /* leader.c */
 void pxr_leader_start(apr_pool_t *pchild, server_rec *s);
 /* Lets a process of a newer generation lead, if there is one. */
