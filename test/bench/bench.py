@@ -13,6 +13,7 @@ import argparse  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import shutil  # noqa: E402
+import signal  # noqa: E402
 import statistics  # noqa: E402
 import tempfile  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -191,6 +192,7 @@ def main():
     parser.add_argument("--meetings", default="10,100000,1000000")
     parser.add_argument("--only", default="policy,events,disturbed,memory")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # servers and their memory are taken away
     parts = options.only.split(",")
     report = Report()
     root = Path(tempfile.mkdtemp(prefix="pxr-bench-", dir="/tmp"))
