@@ -3,7 +3,7 @@
 
 Arguments name the parts to run (lint, unit, fuzz, play, event, worker, prefork, deb, sanitized, contract, browser,
 machines, fault, fault-worker, fault-prefork, alerts); without any, all of these run. The parts that use the processor
-little run four at a time. Further parts are those of `make check`: fuzzing, sanitized-worker, sanitized-prefork, tsan,
+little run three at a time. Further parts are those of `make check`: fuzzing, sanitized-worker, sanitized-prefork, tsan,
 valgrind, coverage.
 """
 
@@ -244,7 +244,7 @@ PARTS = {
     "unit": unit,
     "fuzz": fuzz,
     "play": play,
-    # The longest first: four parts run at a time.
+    # The longest first: three parts run at a time.
     "machines": lambda: integration("machines", "event", paths=MACHINES),
     "fault": lambda: integration("fault", "event", [f"--ignore={path}" for path in MACHINES], FAULTS),
     "event": lambda: integration("event", "event"),
@@ -291,7 +291,7 @@ def main():
     if unknown:
         sys.exit(f"there is no part {', '.join(unknown)}; parts are {', '.join([*PARTS, *FURTHER])}")
     passed = failed = skipped = 0
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=3) as pool:
         for good, bad, left, line, text in pool.map(one_part, names):
             if bad or left:
                 print(text)
