@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from conftest import Servers, bury
+from examples import adapted
 from meetings import Api
 from pexip import Node, one_leg
 from rocketchat import is_upstream
 from waiting import wait_until
-from workspace import ADMIN, NODES, PASSWORD_FILE, SECRET_FILE, workspace
+from workspace import ADMIN, NODES, SECRET_FILE, workspace
 
 pytestmark = pytest.mark.any_mpm
 
@@ -117,18 +118,7 @@ def test_the_defaults_are_the_ones_that_the_reference_shows(make_httpd):
 def test_the_example_carries_a_meeting_over_tls_beside_a_proxied_workspace(make_httpd, upstream):
     server = make_httpd("", start=False, tls=True)
     server.make_certificate(["chat.example.com"])
-    text = (CONF / "examples" / "rocketchat.conf").read_text()
-    for from_, to in (
-            ("<VirtualHost *:443>", f"<VirtualHost 127.0.0.1:{server.port}>"),
-            ("/etc/ssl/certs/chat.example.com.pem", "conf/tls.crt"),
-            ("/etc/ssl/private/chat.example.com.key", "conf/tls.key"),
-            ("${APACHE_LOG_DIR}/chat.example.com.log", "logs/example.log"),
-            ("/etc/apache2/pexip-rc.secret", SECRET_FILE),
-            ("/etc/apache2/pexip-rc.passwords", PASSWORD_FILE),
-            ("http://127.0.0.1:3000/", upstream.url.rstrip("/") + "/")):
-        assert from_ in text, from_
-        text = text.replace(from_, to)
-    server.configure(text)
+    server.configure(adapted((CONF / "examples" / "rocketchat.conf").read_text(), server, upstream.url.rstrip("/")))
     server.start()
 
     api, node = Api(server), Node("10.9.2.1", server)
