@@ -324,6 +324,8 @@ pxr_db_status_t pxr_keeper_transact(pxr_keeper_t *k, pxr_keeper_put_t put, bool 
         k->health.revision = head.revision;
         k->state.revision = head.revision;
         k->state.own_revision = head.revision;
+        /* Whoever is answered by what is settled may look at the status next. */
+        pxr_store_keep_tell(pxr_store(), &k->health);
         settle(k);
         if (k->has_lease) {
             pxr_store_deliver(pxr_store(), began + PXR_LEASE - PXR_LEASE_MARGIN);

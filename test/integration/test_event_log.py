@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from httpd import PATIENCE
+from httpd import PATIENCE, is_gone
 from meetings import Api
 from pexip import Leg, Node, now, one_leg, sip, two_legs
 from waiting import stays, wait_until
@@ -433,6 +433,8 @@ def test_a_program_that_dies_is_started_again(make_httpd):
     wait_until(lambda: len(lines(httpd, "logs/piped.json")) == 1, 15)
     [first] = pids()
     os.kill(first, signal.SIGKILL)
+    # Dying, it may still take what comes out of the pipe.
+    wait_until(lambda: is_gone(first), 15, "the program's death")
     for _ in range(5):
         node.updated()      # waits in the pipe
     wait_until(lambda: len(pids()) == 2, 15, "the program's second life")
