@@ -96,9 +96,10 @@ def integration(name, mpm, arguments=(), paths=("test/integration",), **environm
         status, text = run([PYTHON, "-m", "pytest", "-o", f"cache_dir={cache}", "-q", "--tb=short",
                             f"--junitxml={report}", *paths, *arguments, *options],
                            PXR_MPM=mpm, PYTHONDONTWRITEBYTECODE="1", **environment)
-        if not report.exists():
-            return status, 0, 0, 1, text
-        suite = xml.parse(report).getroot().find("testsuite")
+        try:
+            suite = xml.parse(report).getroot().find("testsuite")
+        except (OSError, xml.ParseError) as error:
+            return status, 0, 0, 1, f"{text}\n{report}: {error}"
         errors, failed = int(suite.get("errors")), int(suite.get("failures"))
         passed = int(suite.get("tests")) - int(suite.get("skipped")) - failed - errors
         return status, max(0, passed), failed, errors, text
