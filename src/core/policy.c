@@ -225,6 +225,7 @@ static void read_request(const char *query, size_t len, bool in_service, pxr_pol
     char trigger[32];
     char service[PXR_CONFERENCE_MAX + 1];
     char unique[PXR_CONFERENCE_MAX + 1];
+    bool foreign = false;
     pxr_query_field_t fields[FIELDS] = {
         [ALIAS] = {.name = "local_alias", .value = out->alias, .size = sizeof(out->alias)},
         [DIRECTION] = {.name = "call_direction", .value = direction, .size = sizeof(direction)},
@@ -242,8 +243,11 @@ static void read_request(const char *query, size_t len, bool in_service, pxr_pol
 
     if (in_service || is_word(&fields[DIRECTION], "dial_out") || fields[BREAKOUT].len > 0) {
         use_service_name(fields[SERVICE].len > 0 ? service : unique, out);
+        /* A name that is too long or cannot be read is another service's. */
+        foreign = (fields[SERVICE].bad || fields[UNIQUE].bad) && fields[SERVICE].len == 0 &&
+                  fields[UNIQUE].len == 0;
     }
-    if (fields[BREAKOUT].bad ||
+    if (fields[BREAKOUT].bad || foreign ||
         (out->breakout[0] != '\0' && !is_uuid_text(out->breakout, strlen(out->breakout)))) {
         out->alias_len = 0;
         out->alias[0] = '\0';

@@ -149,6 +149,7 @@ static void write_out(void *context, const char *text, size_t len)
 static int reply_csv(request_rec *r, const question_t *q, const pxr_page_t *page, const char *next)
 {
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     apr_table_setn(r->headers_out, "Content-Disposition", "attachment; filename=\"history.csv\"");
     if (next != NULL) {
         link_next(r, q, next);

@@ -54,6 +54,7 @@ def rows(answer):
     """The table as a program reads it, which must be what was meant."""
     assert answer.status == 200, f"{answer.status} {answer.text[:300]}"
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.body.endswith(b"\r\n")
     lines = list(csv.reader(io.StringIO(answer.body.decode("utf-8"), newline=""), strict=True))
     assert lines[0] == COLUMNS and {len(line) for line in lines} == {len(COLUMNS)}

@@ -86,6 +86,13 @@ def test_head_says_the_same_without_the_body(node, known):
     assert head.headers["Content-Length"] in (None, str(len(got.body)))
 
 
+@pytest.mark.parametrize("wanted", ["bytes=0-9", "bytes=-5", "bytes=100000-", "bytes=0-0,5-9"])
+def test_an_answer_is_whole_whatever_part_is_asked_for(server, node, known, wanted):
+    path = f"{PREFIX}/policy/v1/{CONFIGURATION}?local_alias={known['id']}"
+    answer = server.request("GET", path, auth=NODES, headers={"Range": wanted})
+    assert (answer.status, answer.body) == (200, node.policy(known["id"]).body)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_other_methods_are_refused_with_allow(node, known, method):
     answer = node.policy(known["id"], method=method)
@@ -237,6 +244,7 @@ def test_dial_out_is_found_by_the_service_name(node, known):
 def test_dial_out_of_another_service_is_not_ours(node, known):
     assert is_miss(node.dial_out("A.VMR.of.the.platform"))
     assert is_miss(node.policy(known["id"], call_direction="dial_out", service_name="A.VMR.of.the.platform"))
+    assert is_miss(node.policy(known["id"], call_direction="dial_out", service_name="A gateway's rule " * 14))
 
 
 PROBES = [("non_dial", "options"), ("non_dial", "subscribe"), ("non_dial", "lrq"), ("non_dial", "arq"),

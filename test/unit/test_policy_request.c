@@ -154,12 +154,26 @@ static void what_cannot_be_understood_is_nobodys(void **state)
         "local_alias=abcdefgh&breakout_uuid=0123456789012345678901234567890123456789012345678901234"
         "5678901234",
         "call_direction=dial_out&service_name=" ID "_breakout_a%22b",
+        "call_direction=dial_out&local_alias=abcdefgh&service_name=%zz",
+        "call_direction=dial_out&local_alias=abcdefgh&service_name=&unique_service_name=%ff",
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         CHECK(read_query(cases[i])->alias_len == 0, "%s", cases[i]);
     }
+}
+
+static void a_service_whose_name_is_longer_than_ours_is_not_the_dialled_one(void **state)
+{
+    char query[512];
+
+    (void)state;
+    snprintf(query, sizeof(query), "call_direction=dial_out&local_alias=" ID "&service_name=%0250d",
+             7);
+    assert_int_equal(read_query(query)->alias_len, 0);
+    pxr_participant_request_read(query, strlen(query), &request);
+    assert_int_equal(request.alias_len, 0);
 }
 
 static void a_breakout_uuid_too_long_is_nobodys_wherever_it_stands(void **state)
@@ -205,6 +219,7 @@ int main(void)
         cmocka_unit_test(a_breakout_is_meant_by_its_uuid_and_the_main_name),
         cmocka_unit_test(a_participant_is_meant_by_the_service_he_is_in),
         cmocka_unit_test(what_cannot_be_understood_is_nobodys),
+        cmocka_unit_test(a_service_whose_name_is_longer_than_ours_is_not_the_dialled_one),
         cmocka_unit_test(a_breakout_uuid_too_long_is_nobodys_wherever_it_stands),
         cmocka_unit_test(long_aliases_are_nobodys_and_short_enough_ones_are_kept),
         cmocka_unit_test(no_query_is_nobodys),
