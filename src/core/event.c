@@ -166,8 +166,11 @@ static bool begins_run(const pxr_publisher_t *p, const pxr_event_t *event)
     if (p->run == 0) {
         return true;
     }
+    /* The clock of a node that was restarted may be behind what it was, but not so far behind that
+     * it could be the start of the run before. */
     if (event->kind == PXR_EVENT_SINK_STARTED &&
-        (event->time > p->time || (event->time == 0 && event->seq <= 1))) {
+        (event->time > (p->began != 0 ? p->began : p->time) ||
+         (event->time == 0 && event->seq <= 1))) {
         return true;
     }
     if (event->seq == 0 || p->highest == 0 || event->seq > p->highest) {

@@ -104,6 +104,11 @@ static bool is_from_before(const pxr_scene_t *scene, const pxr_order_t *order)
            (!share->open || (order->time != 0 && order->time + PXR_CLOCK_TOLERANCE < began));
 }
 
+static bool is_of_former_run(const pxr_order_t *order, const pxr_order_t *newest)
+{
+    return pxr_run_is_comparable(order->run, newest->run) && order->run < newest->run;
+}
+
 static unsigned conference_started(pxr_scene_t *scene, const pxr_event_t *event,
                                    const pxr_order_t *order, pxr_time_t now)
 {
@@ -121,9 +126,12 @@ static unsigned conference_started(pxr_scene_t *scene, const pxr_event_t *event,
         event->start_time + PXR_CLOCK_TOLERANCE < share->end_time) {
         return PXR_CHANGED_MEETING;
     }
-    /* The node hosts it anew without having ended its old share: it was restarted in between. */
+    /* The node hosts it anew without having ended its old share: it was restarted in between, which
+     * may have put its clock back. */
     if (is_hosting(scene, share) && share->start_time != 0 &&
-        event->start_time > share->start_time) {
+        (event->start_time > share->start_time ||
+         (event->start_time != 0 && event->start_time != share->start_time &&
+          order->source == share->order.source && is_of_former_run(&share->order, order)))) {
         people = empty_share(share);
     }
     shares = open_share(scene, share);
@@ -237,11 +245,6 @@ static bool is_repeat(const pxr_leg_t *leg, const pxr_order_t *order)
     /* Its run does not matter: a repeat may reach another machine than the event did. */
     return leg->known && order->source == leg->order.source && order->seq != 0 &&
            order->seq == leg->order.seq && order->time != 0 && order->time == leg->order.time;
-}
-
-static bool is_of_former_run(const pxr_order_t *order, const pxr_order_t *newest)
-{
-    return pxr_run_is_comparable(order->run, newest->run) && order->run < newest->run;
 }
 
 /* Whether something newer was said before. Nodes' clocks differ, so a farewell wins over another

@@ -250,6 +250,22 @@ static void a_started_sink_begins_a_run(void **state)
     assert_true(publisher.run == first.run);
 }
 
+static void a_started_sink_begins_a_run_though_its_clock_was_put_back(void **state)
+{
+    pxr_time_t run = begin_publisher();
+    pxr_order_t last = hear(PXR_EVENT_UPDATED, 6, 500);
+    pxr_order_t first = hear(PXR_EVENT_SINK_STARTED, 1, 200);
+    pxr_order_t next = hear(PXR_EVENT_CONNECTED, 2, 201);
+
+    (void)state;
+    assert_true(last.run == run && first.run > run && next.run == first.run);
+    assert_int_equal(pxr_order_compare(&last, &next), -1);
+    /* Said once more, neither the start of this run nor that of the one before begins another. */
+    hear(PXR_EVENT_SINK_STARTED, 1, 200);
+    hear(PXR_EVENT_SINK_STARTED, 1, 1);
+    assert_true(publisher.run == first.run);
+}
+
 static void a_lower_number_with_a_newer_time_begins_a_run(void **state)
 {
     pxr_time_t run = begin_publisher();
@@ -357,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_gap_wider_than_the_window_is_counted),
         cmocka_unit_test(the_largest_number_harms_nothing),
         cmocka_unit_test(a_started_sink_begins_a_run),
+        cmocka_unit_test(a_started_sink_begins_a_run_though_its_clock_was_put_back),
         cmocka_unit_test(a_lower_number_with_a_newer_time_begins_a_run),
         cmocka_unit_test(the_same_number_with_a_newer_time_is_no_duplicate),
         cmocka_unit_test(runs_go_up_although_our_clock_does_not),

@@ -307,6 +307,33 @@ static void a_crashed_node_loses_its_people_when_it_starts_anew(void **state)
     assert_int_equal(stage.meeting.present, 1);
 }
 
+static void a_crashed_node_loses_its_people_also_when_its_clock_is_put_back(void **state)
+{
+    pxr_event_t words[] = {
+        event_of(PXR_EVENT_SINK_STARTED, A, 1, 1),
+        event_of(PXR_EVENT_CONFERENCE_STARTED, A, 2, 500),
+        leg_event(PXR_EVENT_CONNECTED, A, 3, 501, "u1"),
+        event_of(PXR_EVENT_SINK_STARTED, A, 1, 200),
+        event_of(PXR_EVENT_CONFERENCE_STARTED, A, 2, 201),
+        leg_event(PXR_EVENT_CONNECTED, A, 3, 202, "u2"),
+        leg_event(PXR_EVENT_CONNECTED, A, 3, 202, "u2"), /* repeated */
+    };
+    pxr_event_t end = event_of(PXR_EVENT_CONFERENCE_ENDED, A, 4, 203);
+
+    (void)state;
+    begin();
+    for (unsigned i = 0; i < COUNT(words); i++) {
+        words[i].start_time = words[i].kind == PXR_EVENT_CONFERENCE_STARTED ? words[i].time : 0;
+        stage_hear(&stage, &words[i], AT(500 + i));
+        stage_check(&stage);
+    }
+    assert_false(stage_counts(&stage, "u1"));
+    assert_true(stage_counts(&stage, "u2"));
+    assert_int_equal(stage.meeting.shares, 1);
+    stage_hear(&stage, &end, AT(510));
+    assert_int_equal(stage.meeting.shares, 0);
+}
+
 static void a_leg_that_moves_is_counted_once(void **state)
 {
     (void)state;
@@ -496,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_node_may_host_it_again),
         cmocka_unit_test(who_came_before_the_end_is_not_in_the_next_hosting),
         cmocka_unit_test(a_crashed_node_loses_its_people_when_it_starts_anew),
+        cmocka_unit_test(a_crashed_node_loses_its_people_also_when_its_clock_is_put_back),
         cmocka_unit_test(a_leg_that_moves_is_counted_once),
         cmocka_unit_test(the_old_nodes_farewell_does_not_take_a_moved_leg_away),
         cmocka_unit_test(a_leg_that_left_one_node_may_come_back_on_another),
