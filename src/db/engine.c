@@ -69,7 +69,6 @@ static const char *sqlite_check(apr_pool_t *p, const pxr_db_settings_t *settings
 {
     void *library = dlopen("libsqlite3.so.0", RTLD_LAZY | RTLD_NOLOAD);
 
-    (void)p;
     if (!look_up(library, "sqlite3_extended_errcode", &sqlite.errcode) ||
         !look_up(library, "sqlite3_interrupt", &sqlite.interrupt) ||
         !look_up(library, "sqlite3_libversion_number", &sqlite.version)) {
@@ -81,7 +80,9 @@ static const char *sqlite_check(apr_pool_t *p, const pxr_db_settings_t *settings
     if (settings->params == NULL || *settings->params == '\0') {
         return "the path of the file is missing";
     }
-    return settings->params[0] == '/' ? NULL : "the path of the file must be absolute";
+    return settings->params[0] == '/'
+               ? NULL
+               : apr_psprintf(p, "the path '%s' of the file must be absolute", settings->params);
 }
 
 static pxr_db_status_t sqlite_fail(pxr_db_t *db, const char *what)

@@ -476,7 +476,7 @@ def test_changed_sizes_and_directories_wait_for_a_restart_and_say_so(make_httpd,
 
 
 @pytest.mark.parametrize("value, words", [
-    ("none x", ("must be none",)), ("nosuch x", ("nosuch", "driver")), ("mysql x", ("driver",)), ("sqlite3 relative/path", ("absolute",)),
+    ("none x", ("must be none",)), ("nosuch x", ("nosuch", "driver")), ("mysql x", ("driver",)), ("sqlite3 relative/path", ("relative/path", "absolute")),
     ("x" * 40, ("must be none",)), ("sqlite3 " + "/x" * 2100, ("must be none",))])
 def test_databases_that_cannot_be_are_refused(tester, value, words):
     assert refused(tester(workspace(), server=f"PexipRCDatabase {value}"), "PexipRCDatabase", *words)
