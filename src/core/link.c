@@ -179,6 +179,10 @@ pxr_status_t pxr_link_check_url(const char *text, bool allow_http, bool allow_pa
         *why = "has no usable host name or address";
         return PXR_INVALID;
     }
+    if (host[strcspn(host, "/?#@")] == '@') {
+        *why = "must not contain a user or a password";
+        return PXR_INVALID;
+    }
     if (http && !allow_http && !is_loopback(host, host_len)) {
         *why = "must begin with https:// unless its host is the loopback interface";
         return PXR_INVALID;

@@ -105,7 +105,7 @@ def test_the_companion_app_may_begin_meetings_and_nothing_else(example, name):
 @pytest.mark.any_mpm
 @pytest.mark.parametrize("balancer", ["", "Define PEXIP_RC_BALANCER\n"])
 def test_two_machines_is_understood(make_httpd, balancer):
-    server = make_httpd("", start=False, tls=True, modules=("slotmem_shm", "proxy_balancer", "lbmethod_byrequests"))
+    server = make_httpd("", start=False, tls=True, modules=("reqtimeout", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests"))
     server.make_certificate(["chat.example.com"])
     first, second = ((EXAMPLES / name).read_text() for name in ("two-machines.conf", "rocketchat.conf"))
     server.configure(adapted(balancer + first + second, server, "http://127.0.0.1:3000"))
