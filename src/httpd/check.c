@@ -212,17 +212,12 @@ static bool is_accepted(check_t *c, const draft_t *draft, pxr_setting_t setting,
     return why == NULL;
 }
 
-/* What an editor leaves in a line and nobody sees. */
-static const char *why_untidy(const char *line)
+static const char *why_marked(const char *line)
 {
-    size_t len = strlen(line);
-
-    if (strncmp(line, "\xEF\xBB\xBF", 3) == 0) {
-        return "begins with a byte order mark, which belongs to no user and no secret: write it "
-               "without one";
-    }
-    return line[0] == ' ' || line[len - 1] == ' ' ? "has a line with a blank at its begin or end"
-                                                  : NULL;
+    return strncmp(line, "\xEF\xBB\xBF", 3) == 0
+               ? "begins with a byte order mark, which belongs to no user and no secret: write it "
+                 "without one"
+               : NULL;
 }
 
 /* Reads user and secret of somebody, or what else stands on two lines. */
@@ -233,8 +228,8 @@ static void read_pair(check_t *c, draft_t *draft, pxr_setting_t setting, const c
     int too_open = 0;
     const char *why = pxr_read_lines(c->pool, path, lines, 2, &too_open);
 
-    for (int i = 0; i < 2 && why == NULL; i++) {
-        why = why_untidy(lines[i]);
+    if (why == NULL) {
+        why = why_marked(lines[0]);
     }
     if (why == NULL && (strchr(lines[0], ':') != NULL || strlen(lines[0]) > PXR_USER_MAX ||
                         strlen(lines[1]) > PXR_SECRET_MAX)) {
@@ -275,7 +270,7 @@ static void read_secret(check_t *c, draft_t *draft, pxr_setting_t setting, const
     const char *why = pxr_read_lines(c->pool, path, &line, 1, &too_open);
 
     if (why == NULL) {
-        why = why_untidy(line);
+        why = why_marked(line);
     }
     if (why == NULL && strlen(line) > PXR_SECRET_MAX) {
         why = "must have at most 511 bytes";

@@ -35,6 +35,63 @@ const char *pxr_check_why_closed(apr_pool_t *p, const char *path, bool to_write)
                : NULL;
 }
 
+static void judge_files(apr_pool_t *p, const server_rec *main, const pxr_workspace_t *w)
+{
+    const struct {
+        pxr_setting_t setting;
+        const char *path;
+    } files[] = {{PXR_SET_CREDENTIALS, w->credentials_file},
+                 {PXR_SET_REST_CREDENTIALS, w->rest_credentials_file},
+                 {PXR_SET_WEBHOOK_TOKEN, w->webhook_token_file},
+                 {PXR_SET_CALLBACK, w->callback_secret_file},
+                 {PXR_SET_PINS, w->pins_file}};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (files[i].path != NULL && files[k].path != NULL &&
+                strcmp(files[i].path, files[k].path) == 0) {
+                pxr_check_warn(
+                    p, main, pxr_setting_name(files[i].setting),
+                    apr_psprintf(p,
+                                 "'%s' is the file of %s as well: what proves one thing must not "
+                                 "prove another, make a file for each",
+                                 files[i].path, pxr_setting_name(files[k].setting)),
+                    w->place[files[i].setting]);
+            }
+        }
+    }
+}
+
+static bool has_blank_ends(const char *text)
+{
+    return text != NULL && text[0] != '\0' && (text[0] == ' ' || text[strlen(text) - 1] == ' ');
+}
+
+/* An editor leaves them, and nobody sees them. */
+static void judge_blanks(apr_pool_t *p, const server_rec *main, const pxr_workspace_t *w)
+{
+    const struct {
+        pxr_setting_t setting;
+        const char *path;
+        const char *values[2];
+    } files[] = {
+        {PXR_SET_CREDENTIALS, w->credentials_file, {w->user, w->secret}},
+        {PXR_SET_REST_CREDENTIALS, w->rest_credentials_file, {w->rest_user, w->rest_token}},
+        {PXR_SET_WEBHOOK_TOKEN, w->webhook_token_file, {w->webhook_token, NULL}},
+        {PXR_SET_CALLBACK, w->callback_secret_file, {w->callback_secret, NULL}}};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (has_blank_ends(files[i].values[0]) || has_blank_ends(files[i].values[1])) {
+            pxr_check_warn(p, main, pxr_setting_name(files[i].setting),
+                           apr_psprintf(p,
+                                        "'%s' has a line with a blank at its begin or end, which "
+                                        "counts: remove it unless it is meant",
+                                        files[i].path),
+                           w->place[files[i].setting]);
+        }
+    }
+}
+
 /* Of SQLite: it writes other files beside the one that is named. */
 static void judge_database(apr_pool_t *p, const server_rec *main)
 {
@@ -105,6 +162,10 @@ void pxr_check_machine(apr_pool_t *p, const server_rec *main)
                        "without mod_reqtimeout anybody can hold workers by requests of which the "
                        "rest never comes: load it, on Debian by a2enmod reqtimeout",
                        first->place[PXR_SET_SITE_URL]);
+    }
+    for (int i = 0; i < pxr_workspaces->nelts; i++) {
+        judge_files(p, main, APR_ARRAY_IDX(pxr_workspaces, i, pxr_workspace_t *));
+        judge_blanks(p, main, APR_ARRAY_IDX(pxr_workspaces, i, pxr_workspace_t *));
     }
     judge_database(p, main);
     judge_state(p, main);

@@ -509,32 +509,6 @@ static void judge_host(tour_t *tour, const pxr_workspace_t *w)
     }
 }
 
-static void judge_files(tour_t *tour, const pxr_workspace_t *w)
-{
-    const struct {
-        pxr_setting_t setting;
-        const char *path;
-    } files[] = {{PXR_SET_CREDENTIALS, w->credentials_file},
-                 {PXR_SET_REST_CREDENTIALS, w->rest_credentials_file},
-                 {PXR_SET_WEBHOOK_TOKEN, w->webhook_token_file},
-                 {PXR_SET_CALLBACK, w->callback_secret_file},
-                 {PXR_SET_PINS, w->pins_file}};
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        for (size_t k = 0; k < i; k++) {
-            if (files[i].path != NULL && files[k].path != NULL &&
-                strcmp(files[i].path, files[k].path) == 0) {
-                warn(tour, pxr_setting_name(files[i].setting),
-                     apr_psprintf(tour->pool,
-                                  "'%s' is the file of %s as well: what proves one thing must not "
-                                  "prove another, make a file for each",
-                                  files[i].path, pxr_setting_name(files[k].setting)),
-                     w->place[files[i].setting]);
-            }
-        }
-    }
-}
-
 static void judge_values(tour_t *tour, const pxr_workspace_t *w)
 {
     double numbers = 1;
@@ -582,7 +556,6 @@ void pxr_check_use(apr_pool_t *p, server_rec *main)
         judge_handlers(&tour, w);
         judge_chat(&tour, w);
         judge_host(&tour, w);
-        judge_files(&tour, w);
         judge_values(&tour, w);
     }
     if (pxr_workspaces->nelts > 0) {

@@ -65,7 +65,6 @@ ERRORS = {
     "event log into a folder that is missing": ("PexipRCEventLog /nowhere/at/all/events.json\n" + workspace(), "PexipRCEventLog", "/nowhere/at/all", ":\\d+"),
     "database without a driver": ("PexipRCDatabase nosuch x\n" + workspace(), "PexipRCDatabase", "nosuch", "driver", ":\\d+"),
     "credentials with a byte order mark": (workspace(credentials="conf/marked"), "PexipRCAPICredentialsFile", "conf/marked", "byte order mark", ":\\d+"),
-    "secret with a blank behind it": (workspace(credentials="conf/blank"), "PexipRCAPICredentialsFile", "conf/blank", "blank", ":\\d+"),
     "quotation marks of a letter": (workspace(extra="PexipRCTheme \u201crocket.chat\u201d"), "PexipRCTheme", "quotation mark", ":\\d+"),
     "URL with a password": (workspace(base="https://nina:x@meet.example.com"), "PexipRCBaseURL", "nina", "user or a password"),
     "address that is none": (workspace(base="https://10.0.0.256"), "PexipRCBaseURL", "10.0.0.256", "address"),
@@ -104,6 +103,7 @@ WARNINGS = {
     "nodes at the workspace's address": (workspace(base="https://chat.example.com"), "PexipRCBaseURL", "PexipRCSiteURL", "Conferencing Nodes"),
     "a locked meeting without a host": (without("pexip-rc-api", workspace(extra="PexipRCJoinURL https://calls.example.com/pexip")),
                                         "PexipRCLocked", "host", "PexipRCRestCredentialsFile", "PexipRCJoinURL"),
+    "secret with a blank behind it": (workspace(credentials="conf/blank"), "PexipRCAPICredentialsFile", "conf/blank", "blank", "unless it is meant", ":\\d+"),
     "nobody is required": (workspace() + guarded("/x", "pexip-rc-status", PEOPLE, "x").replace("    Require x\n", ""), "SetHandler", "pexip-rc-status", "Require valid-user", ":\\d+"),
     "an address is required and nobody asked": (workspace() + guarded("/x", "pexip-rc-status", PEOPLE, "ip 10.0.0.0/8"), "SetHandler", "pexip-rc-status", "PexipRCAllowAnonymous"),
     "open to everybody": (workspace() + '<Location "/x">\nSetHandler pexip-rc-metrics\nPexipRCAllowAnonymous On\nRequire all granted\n</Location>',
@@ -213,7 +213,7 @@ def reload_raw(httpd):
 # Those that httpd itself finds while it reads the file end it, whosever directive it is.
 LATE = {name: ERRORS[name] for name in (
     "no base URL", "no site URL", "neither", "equal PINs", "PIN file that is missing", "credentials that are missing", "credentials of one line", "token of two lines",
-    "credentials with a byte order mark", "secret with a blank behind it", "quotation marks of a letter", "PINs of two lengths",
+    "credentials with a byte order mark", "quotation marks of a letter", "PINs of two lengths",
     "PostgreSQL's string with a typo", "contradicting virtual hosts", "name of a room that has several meetings", "event log into a folder that is missing", "database without a driver",
     "state directory below nothing")}
 
