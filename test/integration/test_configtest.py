@@ -219,6 +219,20 @@ LATE = {name: ERRORS[name] for name in (
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("mistake", ["no base URL", "base URL without https", "credentials with a byte order mark", "database without a driver"])
+def test_a_first_start_is_refused_in_the_same_words(make_httpd, mistake):
+    body, *words = ERRORS[mistake]
+    server = make_httpd(start=False)
+    server.write("conf/marked", FILES["marked"], 0o600)
+    server.configure(body)
+    server.expect("pexip_rc:error")
+    with pytest.raises(AssertionError) as refused:
+        server.start()
+    line_with(f"{refused.value}\n{server.error_log()}", words)
+    assert not server.processes() and not (server.root / "state").exists()
+
+
+@pytest.mark.once
 def test_a_reload_never_takes_the_server_down(make_httpd):
     """Each mistake in one workspace; the other one serves all the time."""
     good = "https://good.example.com"
