@@ -24,10 +24,11 @@ static bool is_closed(const struct stat *info, bool to_write)
 const char *pxr_check_why_closed(apr_pool_t *p, const char *path, bool to_write)
 {
     struct stat info;
+    char reason[120];
 
     if (stat(path, &info) != 0) {
         return apr_psprintf(p, "cannot be used by %s, the user httpd runs as: %s",
-                            ap_unixd_config.user_name, strerror(errno));
+                            ap_unixd_config.user_name, apr_strerror(errno, reason, sizeof(reason)));
     }
     return is_closed(&info, to_write)
                ? apr_psprintf(p, "cannot be %s by %s, the user httpd runs as",
