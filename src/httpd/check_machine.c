@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <unixd.h>
 
-/* Warnings of configtest about what stands beside the configuration: files, directories, modules.
- */
+/* Warnings of configtest about what stands beside the configuration: files, directories and
+ * modules. */
 
 /* By the mode alone: a group that has a right may be one of the user's. */
 static bool is_closed(const struct stat *info, bool to_write)
