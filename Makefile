@@ -401,7 +401,7 @@ analyse: deps
 	@echo "analyse: nothing found in $(words $(ANALYSED) $(C_OF_TESTS)) files"
 
 # A package for Debian, build/deb/libapache2-mod-pexip-rc_*.deb.
-DEB_PACKAGES = dpkg-dev debhelper lintian
+DEB_PACKAGES = build-essential debhelper lintian
 
 deb:
 	@sh test/support/deps.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)

@@ -28,8 +28,9 @@ void pxr_link_personal(pxr_buf_t *out, const char *base_url, const char *meeting
 bool pxr_link_discussion(pxr_buf_t *out, const char *site_url, const char *type, const char *name);
 
 /* Checks a URL from a directive: absolute, https (or http on the loopback interface, or anywhere
- * where `allow_http`), a host, no user information, no query or fragment. On success writes it
- * without trailing slash to `out`; without `allow_path` only an origin is taken. Else
+ * where `allow_http`), a host, which is an IPv4 address in four numbers where its last label is a
+ * number, no user information, no query or fragment. On success writes it without trailing slash
+ * to `out`; without `allow_path` only an origin is taken. Else
  * PXR_INVALID or PXR_TOO_LONG, and `why` is one sentence without full stop. Any thread. */
 pxr_status_t pxr_link_check_url(const char *text, bool allow_http, bool allow_path, pxr_buf_t *out,
                                 const char **why);

@@ -72,21 +72,43 @@ static bool is_path_char(char c)
     return pxr_is_alnum(c) || strchr("/-._~!$&'()*+,;=:@%", c) != NULL;
 }
 
-static bool is_loopback(const char *host, size_t len)
+static bool read_ipv4(const char *host, size_t len, unsigned char address[4])
 {
-    unsigned char address[4];
     char text[16];
 
-    if (pxr_equal_nocase(host, len, "localhost", 9) ||
-        (len == 5 && strncmp(host, "[::1]", 5) == 0)) {
-        return true;
-    }
     if (len >= sizeof(text)) {
         return false;
     }
     memcpy(text, host, len);
     text[len] = '\0';
-    return inet_pton(AF_INET, text, address) == 1 && address[0] == 127;
+    return inet_pton(AF_INET, text, address) == 1;
+}
+
+static bool is_loopback(const char *host, size_t len)
+{
+    unsigned char address[4];
+
+    return pxr_equal_nocase(host, len, "localhost", 9) ||
+           (len == 5 && strncmp(host, "[::1]", 5) == 0) ||
+           (read_ipv4(host, len, address) && address[0] == 127);
+}
+
+/* Browsers take a host for an IPv4 address, or for an error, by its last label alone (WHATWG URL,
+ * "ends in a number"), whatever a resolver would make of it. */
+static bool ends_in_number(const char *host, size_t len)
+{
+    size_t end = len > 0 && host[len - 1] == '.' ? len - 1 : len;
+    size_t begin = end;
+    size_t digits = 0;
+
+    while (begin > 0 && host[begin - 1] != '.') {
+        begin--;
+        digits += pxr_is_digit(host[begin]);
+    }
+    if (end - begin >= 2 && host[begin] == '0' && pxr_lower(host[begin + 1]) == 'x') {
+        return strspn(host + begin + 2, "0123456789abcdefABCDEF") >= end - begin - 2;
+    }
+    return end > begin && digits == end - begin;
 }
 
 /* Length of the host at `text`, brackets of an IPv6 address included; 0 where there is none. */
@@ -109,7 +131,7 @@ static size_t host_length(const char *text)
     for (; is_host_char(text[len]); len++) {
         named = named || pxr_is_alnum(text[len]);
     }
-    return named ? len : 0;
+    return named && (!ends_in_number(text, len) || read_ipv4(text, len, address)) ? len : 0;
 }
 
 /* Appends `:port` where there is one that differs from the scheme's own. */
@@ -154,7 +176,11 @@ pxr_status_t pxr_link_check_url(const char *text, bool allow_http, bool allow_pa
     host = text + (https ? 8 : 7);
     host_len = host_length(host);
     if (host_len == 0 || host_len > 253) {
-        *why = "has no usable host name";
+        *why = "has no usable host name or address";
+        return PXR_INVALID;
+    }
+    if (host[strcspn(host, "/?#@")] == '@') {
+        *why = "must not contain a user or a password";
         return PXR_INVALID;
     }
     if (http && !allow_http && !is_loopback(host, host_len)) {

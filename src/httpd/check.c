@@ -135,6 +135,23 @@ static void unite_options(check_t *c, draft_t *draft, const pxr_server_conf_t *c
     }
 }
 
+/* Texts from a browser or a word processor have quotation marks that httpd takes for letters. A
+ * name for people may have them. */
+static void check_quotes(check_t *c, const pxr_server_conf_t *conf)
+{
+    for (int i = 0; i < PXR_SETTINGS; i++) {
+        const char *text = i != PXR_SET_DISCUSSION && conf->text[i] != NULL ? conf->text[i] : "";
+        if (strncmp(text, "\xE2\x80\x9C", 3) == 0 || strncmp(text, "\xE2\x80\x9E", 3) == 0) {
+            fail(c, pxr_setting_name((pxr_setting_t)i),
+                 apr_psprintf(c->pool,
+                              "'%s' begins with a quotation mark that is a letter for httpd, use "
+                              "the one of ASCII",
+                              text),
+                 conf->place[i]);
+        }
+    }
+}
+
 /* What one virtual host leaves unsaid another may say. */
 static void unite(check_t *c, draft_t *draft, const pxr_server_conf_t *conf)
 {
@@ -195,6 +212,14 @@ static bool is_accepted(check_t *c, const draft_t *draft, pxr_setting_t setting,
     return why == NULL;
 }
 
+static const char *why_marked(const char *line)
+{
+    return strncmp(line, "\xEF\xBB\xBF", 3) == 0
+               ? "begins with a byte order mark, which belongs to no user and no secret: write it "
+                 "without one"
+               : NULL;
+}
+
 /* Reads user and secret of somebody, or what else stands on two lines. */
 static void read_pair(check_t *c, draft_t *draft, pxr_setting_t setting, const char *path,
                       const char **user, const char **secret)
@@ -203,6 +228,9 @@ static void read_pair(check_t *c, draft_t *draft, pxr_setting_t setting, const c
     int too_open = 0;
     const char *why = pxr_read_lines(c->pool, path, lines, 2, &too_open);
 
+    if (why == NULL) {
+        why = why_marked(lines[0]);
+    }
     if (why == NULL && (strchr(lines[0], ':') != NULL || strlen(lines[0]) > PXR_USER_MAX ||
                         strlen(lines[1]) > PXR_SECRET_MAX)) {
         why = "must name a user of at most 100 bytes without ':' and a secret of at most 511 bytes";
@@ -241,6 +269,9 @@ static void read_secret(check_t *c, draft_t *draft, pxr_setting_t setting, const
     const char *line = NULL;
     const char *why = pxr_read_lines(c->pool, path, &line, 1, &too_open);
 
+    if (why == NULL) {
+        why = why_marked(line);
+    }
     if (why == NULL && strlen(line) > PXR_SECRET_MAX) {
         why = "must have at most 511 bytes";
     }
@@ -509,6 +540,7 @@ int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         if (is_complete(conf)) {
             c.draft = draft_for(&c, conf);
             unite(&c, c.draft, conf);
+            check_quotes(&c, conf);
             conf->workspace = &c.draft->workspace;
             c.draft = NULL;
         } else if (!serves_virtual_hosts(v)) {

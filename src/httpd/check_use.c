@@ -2,10 +2,6 @@
 
 #include <apr_strings.h>
 #include <http_main.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
-#include <unixd.h>
 #include <util_cfgtree.h>
 
 /*
@@ -20,7 +16,14 @@ typedef struct {
     const char *path; /* NULL: a pattern, whose addresses are not known */
     const char *place;
     const server_rec *host;
-    bool guarded;
+    const char *passwords; /* AuthUserFile, NULL for none */
+    const char *passwords_place;
+    bool asks;     /* httpd is told how to ask who it is */
+    bool requires; /* and that somebody is wanted */
+    bool limited;  /* to some, whoever they are */
+    bool anonymous;
+    bool guarded; /* by a certificate */
+    bool misplaced;
     bool our_provider;
 } use_t;
 
@@ -67,10 +70,16 @@ const char *pxr_directive_place(apr_pool_t *p, const char *name)
     return node != NULL ? place_of(p, node) : "its default";
 }
 
-static void warn(tour_t *tour, const char *name, const char *why, const char *place)
+void pxr_check_warn(apr_pool_t *p, const server_rec *main, const char *name, const char *why,
+                    const char *place)
 {
-    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, tour->main, "PXR1060: %s: %s (%s)",
-                 name, why, place != NULL ? place : pxr_directive_place(tour->pool, name));
+    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, main, "PXR1060: %s: %s (%s)", name,
+                 why, place != NULL ? place : pxr_directive_place(p, name));
+}
+
+static void warn(const tour_t *tour, const char *name, const char *why, const char *place)
+{
+    pxr_check_warn(tour->pool, tour->main, name, why, place);
 }
 
 /* Finding the sections. */
@@ -108,16 +117,29 @@ static const char *path_of(apr_pool_t *p, const ap_directive_t *section)
     return path[0] == '~' || ap_is_matchexp(path) ? NULL : path;
 }
 
-/* Whether something here makes httpd ask who it is, in whatever way. */
-static bool guards(apr_pool_t *p, const ap_directive_t *node)
+static bool wants_certificate(apr_pool_t *p, const ap_directive_t *node)
 {
-    if (is(node, "SSLVerifyClient")) {
-        return strcasecmp(first_word(p, node->args), "none") != 0;
+    return is(node, "SSLVerifyClient") && strcasecmp(first_word(p, node->args), "none") != 0;
+}
+
+static bool allows_anonymous(apr_pool_t *p, const ap_directive_t *node)
+{
+    return is(node, PXR_D_ANONYMOUS) && strcasecmp(first_word(p, node->args), "on") == 0;
+}
+
+/* Whether this can be true of somebody known only: httpd asks nobody for what is true anyway. */
+static bool requires_somebody(apr_pool_t *p, const ap_directive_t *node)
+{
+    static const char *const others[] = {"all", "ip",     "host", "forward-dns",
+                                         "env", "method", "not",  "local"};
+    const char *what = is(node, "Require") ? first_word(p, node->args) : "all";
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcasecmp(what, others[i]) == 0) {
+            return false;
+        }
     }
-    if (is(node, PXR_D_ANONYMOUS)) {
-        return strcasecmp(first_word(p, node->args), "on") == 0;
-    }
-    return is(node, "AuthType") && strcasecmp(first_word(p, node->args), "none") != 0;
+    return true;
 }
 
 static bool names_our_provider(const ap_directive_t *node)
@@ -125,14 +147,31 @@ static bool names_our_provider(const ap_directive_t *node)
     return is(node, "AuthBasicProvider") && ap_strcasestr(node->args, "pexip-rc") != NULL;
 }
 
+/* Whether a section is about files, which addresses of ours do not lead to. */
+static bool is_of_files(const ap_directive_t *section)
+{
+    return strncasecmp(section->directive, "<Directory", 10) == 0 ||
+           strncasecmp(section->directive, "<Files", 6) == 0;
+}
+
 /* What a section, and sections inside it, say. */
 static void look_into(apr_pool_t *p, const ap_directive_t *node, use_t *use)
 {
     for (; node != NULL; node = node->next) {
-        use->guarded = use->guarded || guards(p, node);
+        use->guarded = use->guarded || wants_certificate(p, node);
+        use->anonymous = use->anonymous || allows_anonymous(p, node);
+        use->requires = use->requires || requires_somebody(p, node);
+        use->limited = use->limited ||
+                       (is(node, "Require") && strcasecmp(first_word(p, node->args), "all") != 0);
+        if (is(node, "AuthType")) {
+            use->asks = use->asks || strcasecmp(first_word(p, node->args), "none") != 0;
+        } else if (is(node, "AuthUserFile") && use->passwords == NULL) {
+            use->passwords = ap_server_root_relative(p, first_word(p, node->args));
+            use->passwords_place = place_of(p, node);
+        }
         use->our_provider = use->our_provider || names_our_provider(node);
         if (node->first_child != NULL && !is(node, "<VirtualHost") && !is(node, "<Location") &&
-            !is(node, "<LocationMatch")) {
+            !is(node, "<LocationMatch") && !is_of_files(node)) {
             look_into(p, node->first_child, use);
         }
     }
@@ -173,6 +212,7 @@ static void note_use(tour_t *tour, const ap_directive_t *node, const char *handl
         if (at->parent != NULL && use.path != NULL && use.path[0] == '\0') {
             use.path = path_of(tour->pool, at->parent);
         }
+        use.misplaced = use.misplaced || (at->parent != NULL && is_of_files(at->parent));
         look_into(tour->pool, first_of(at), &use);
         look_around(tour->pool, first_of(at), &use);
     }
@@ -240,6 +280,100 @@ static bool is_in_some_workspace(const tour_t *tour, const use_t *use)
     return false;
 }
 
+static void judge_guard(const tour_t *tour, const use_t *use)
+{
+    if (use->anonymous && !use->limited && !use->guarded) {
+        warn(tour, PXR_D_ANONYMOUS,
+             apr_psprintf(tour->pool,
+                          "opens '%s' to everybody who reaches this server: add Require ip with "
+                          "the addresses that it is for",
+                          use->handler),
+             use->place);
+    }
+    if (!use->guarded && !use->anonymous && !(use->asks && use->requires)) {
+        warn(
+            tour, "SetHandler",
+            apr_psprintf(tour->pool,
+                         "'%s' answers nobody, because nobody has to prove who he is: add AuthType "
+                         "Basic and Require valid-user, or guard the section by Require ip and "
+                         "add " PXR_D_ANONYMOUS " On",
+                         use->handler),
+            use->place);
+    }
+}
+
+/* Each file once. */
+static void judge_passwords(const tour_t *tour, int which)
+{
+    const use_t *use = &APR_ARRAY_IDX(tour->uses, which, use_t);
+    const char *why;
+
+    if (use->passwords == NULL) {
+        return;
+    }
+    for (int i = 0; i < which; i++) {
+        const char *other = APR_ARRAY_IDX(tour->uses, i, use_t).passwords;
+        if (other != NULL && strcmp(other, use->passwords) == 0) {
+            return;
+        }
+    }
+    why = pxr_check_why_closed(tour->pool, use->passwords, false);
+    if (why != NULL) {
+        warn(tour, "AuthUserFile",
+             apr_psprintf(tour->pool,
+                          "'%s' %s: make it by htpasswd -B, owned by root and the group of that "
+                          "user, chmod 640",
+                          use->passwords, why),
+             use->passwords_place);
+    }
+}
+
+/* Of two sections for one address the last one counts. */
+static void judge_double(const tour_t *tour, int first)
+{
+    const use_t *a = &APR_ARRAY_IDX(tour->uses, first, use_t);
+
+    for (int i = first + 1; i < tour->uses->nelts; i++) {
+        const use_t *b = &APR_ARRAY_IDX(tour->uses, i, use_t);
+        if (a->host == b->host && a->path != NULL && b->path != NULL && a->path[0] == '/' &&
+            covers(a->path, b->path) && covers(b->path, a->path) &&
+            strcmp(a->handler, b->handler) != 0) {
+            warn(tour, "SetHandler",
+                 apr_psprintf(tour->pool,
+                              "'%s' takes the place of '%s' (%s), because both are for %s: give "
+                              "each an address of its own",
+                              b->handler, a->handler, a->place, b->path),
+                 b->place);
+        }
+    }
+}
+
+/* httpd takes the first virtual host that has the address and the name of a request. */
+static bool is_hidden_by(const server_rec *s, const server_rec *before)
+{
+    return s->server_hostname != NULL && before->server_hostname != NULL && s->addrs != NULL &&
+           before->addrs != NULL && strcasecmp(s->server_hostname, before->server_hostname) == 0 &&
+           strcmp(s->addrs->virthost, before->addrs->virthost) == 0 &&
+           s->addrs->host_port == before->addrs->host_port;
+}
+
+static void judge_host_names(const tour_t *tour)
+{
+    for (const server_rec *s = tour->main->next; s != NULL; s = s->next) {
+        for (const server_rec *v = tour->main->next; v != s && workspace_of(s) != NULL;
+             v = v->next) {
+            if (is_hidden_by(s, v) && workspace_of(v) != workspace_of(s)) {
+                warn(tour, "<VirtualHost>",
+                     apr_psprintf(tour->pool,
+                                  "is never reached, because the one at %s:%u has the same address "
+                                  "and the same ServerName %s: give each a name of its own",
+                                  v->defn_name, v->defn_line_number, s->server_hostname),
+                     apr_psprintf(tour->pool, "%s:%u", s->defn_name, s->defn_line_number));
+            }
+        }
+    }
+}
+
 static void judge_use(tour_t *tour, const use_t *use)
 {
     const pxr_workspace_t *w = workspace_of(use->host);
@@ -252,15 +386,15 @@ static void judge_use(tour_t *tour, const use_t *use)
                           use->handler),
              use->place);
     }
-    if (pxr_handler_is_protected(use->handler) && !use->guarded) {
-        warn(
-            tour, "SetHandler",
-            apr_psprintf(tour->pool,
-                         "'%s' answers nobody, because nobody has to prove who he is: add AuthType "
-                         "Basic and Require valid-user, or guard the section by Require ip and "
-                         "add " PXR_D_ANONYMOUS " On",
-                         use->handler),
-            use->place);
+    if (use->misplaced) {
+        warn(tour, "SetHandler",
+             apr_psprintf(tour->pool,
+                          "'%s' is not reached in a section about files: put it into a <Location>",
+                          use->handler),
+             use->place);
+    }
+    if (pxr_handler_is_protected(use->handler)) {
+        judge_guard(tour, use);
     }
     if (use->our_provider && w != NULL && w->credentials_file == NULL) {
         warn(tour, "AuthBasicProvider",
@@ -375,32 +509,6 @@ static void judge_host(tour_t *tour, const pxr_workspace_t *w)
     }
 }
 
-static void judge_files(tour_t *tour, const pxr_workspace_t *w)
-{
-    const struct {
-        pxr_setting_t setting;
-        const char *path;
-    } files[] = {{PXR_SET_CREDENTIALS, w->credentials_file},
-                 {PXR_SET_REST_CREDENTIALS, w->rest_credentials_file},
-                 {PXR_SET_WEBHOOK_TOKEN, w->webhook_token_file},
-                 {PXR_SET_CALLBACK, w->callback_secret_file},
-                 {PXR_SET_PINS, w->pins_file}};
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        for (size_t k = 0; k < i; k++) {
-            if (files[i].path != NULL && files[k].path != NULL &&
-                strcmp(files[i].path, files[k].path) == 0) {
-                warn(tour, pxr_setting_name(files[i].setting),
-                     apr_psprintf(tour->pool,
-                                  "'%s' is the file of %s as well: what proves one thing must not "
-                                  "prove another, make a file for each",
-                                  files[i].path, pxr_setting_name(files[k].setting)),
-                     w->place[files[i].setting]);
-            }
-        }
-    }
-}
-
 static void judge_values(tour_t *tour, const pxr_workspace_t *w)
 {
     double numbers = 1;
@@ -432,46 +540,6 @@ static void judge_values(tour_t *tour, const pxr_workspace_t *w)
     }
 }
 
-/* The state directory. */
-
-#define TMPFS 0x01021994
-
-static bool goes_with_a_stop(const char *dir)
-{
-    struct statfs info;
-
-    return strncmp(dir, "/tmp/", 5) == 0 || strncmp(dir, "/var/tmp/", 9) == 0 ||
-           strncmp(dir, "/run/", 5) == 0 || strncmp(dir, "/var/run/", 9) == 0 ||
-           (statfs(dir, &info) == 0 && info.f_type == TMPFS);
-}
-
-static void judge_state(tour_t *tour)
-{
-    pxr_db_settings_t settings = pxr_database_wanted(tour->pool);
-    const char *dir = pxr_state_dir();
-    struct stat info;
-
-    if (!pxr_state_dir_is_needed(&settings)) {
-        return;
-    }
-    if (goes_with_a_stop(dir)) {
-        warn(tour, PXR_D_STATE_DIR,
-             apr_psprintf(tour->pool,
-                          "'%s' does not outlive a restart of the machine, or of httpd where "
-                          "systemd gives it a /tmp of its own: choose one such as "
-                          "/var/lib/pexip-rc",
-                          dir),
-             NULL);
-    }
-    if (geteuid() == 0 && stat(dir, &info) == 0 && info.st_uid != ap_unixd_config.user_id) {
-        warn(tour, PXR_D_STATE_DIR,
-             apr_psprintf(tour->pool,
-                          "'%s' does not belong to %s, the user httpd runs as: chown it", dir,
-                          ap_unixd_config.user_name),
-             NULL);
-    }
-}
-
 void pxr_check_use(apr_pool_t *p, server_rec *main)
 {
     tour_t tour = {.pool = p, .main = main, .uses = apr_array_make(p, 8, sizeof(use_t))};
@@ -479,16 +547,18 @@ void pxr_check_use(apr_pool_t *p, server_rec *main)
     walk(&tour, ap_conftree, main);
     for (int i = 0; i < tour.uses->nelts; i++) {
         judge_use(&tour, &APR_ARRAY_IDX(tour.uses, i, use_t));
+        judge_double(&tour, i);
+        judge_passwords(&tour, i);
     }
+    judge_host_names(&tour);
     for (int i = 0; i < pxr_workspaces->nelts; i++) {
         const pxr_workspace_t *w = APR_ARRAY_IDX(pxr_workspaces, i, pxr_workspace_t *);
         judge_handlers(&tour, w);
         judge_chat(&tour, w);
         judge_host(&tour, w);
-        judge_files(&tour, w);
         judge_values(&tour, w);
     }
     if (pxr_workspaces->nelts > 0) {
-        judge_state(&tour);
+        pxr_check_machine(p, main);
     }
 }

@@ -468,6 +468,17 @@ static void join_step(setup_t *s)
     end_step(s);
 }
 
+/* What anybody can do to a server that people reach. */
+static void timeout_step(const setup_t *s)
+{
+    if (ap_find_linked_module("mod_reqtimeout.c") == NULL) {
+        begin_step(s, "Requests that never end: mod_reqtimeout", MISSING);
+        say(s, "It is not loaded, so anybody can hold workers of this server by requests of which "
+               "the rest never comes. On Debian: a2enmod reqtimeout, and a restart.");
+        end_step(s);
+    }
+}
+
 static void scheduling_step(setup_t *s, const apr_array_header_t *places)
 {
     static const char *const kinds[][2] = {{"Single-use VMR joining instructions", "single-use"},
@@ -548,6 +559,7 @@ int pxr_setup_page(request_rec *r, const pxr_call_t *call)
     end_section(&s);
     begin_section(&s, "people", "For people");
     join_step(&s);
+    timeout_step(&s);
     end_section(&s);
     put_unseen(&s);
     return pxr_web_end(&s.web);

@@ -30,7 +30,7 @@ def usable(line, httpd):
     """The line with the paths of a machine that is set up replaced by ones that exist here."""
     httpd.write("conf/one-line", "0123456789abcdef0123456789abcdef\n", 0o600)
     line = re.sub(r"/etc/apache2/pexip-rc\.(secret|rest|fallback)\b", SECRET_FILE, line)
-    line = re.sub(r"/etc/apache2/pexip-rc\.(webhook|app)\b", "conf/one-line", line)
+    line = re.sub(r"/etc/apache2/pexip-rc\.(webhook|callback)\b", "conf/one-line", line)
     return line.replace("/var/lib/pexip-rc", str(httpd.root / "state"))
 
 

@@ -29,7 +29,7 @@ FILES = {
 def tester(mpm):
     """tester(body, server="") runs configtest over it and returns (accepted, output)."""
     servers = Servers(mpm)
-    httpd = servers("", start=False)
+    httpd = servers("", start=False, modules=("reqtimeout",))
     for name, text in FILES.items():
         httpd.write(f"conf/{name}", text.encode("latin-1", "ignore") if name == "binary" else text, 0o600)
 

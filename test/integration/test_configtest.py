@@ -10,11 +10,12 @@ from conftest import Servers, bury
 from httpd import PATIENCE
 from meetings import Api
 from waiting import wait_until
-from workspace import ADMIN, PASSWORD_FILE, PREFIX, SECRET_FILE, guarded, workspace
+from workspace import ADMIN, PASSWORD_FILE, PREFIX, SECRET_FILE, guarded, password_line, workspace
 
 pytestmark = pytest.mark.any_mpm
 
-FILES = {"token": "0123456789abcdef01\n", "rest": "u-bot\n0123456789abcdef0123\n", "same": "482913\n482913\n", "pins": "482913\n607254\n", "open": "482913\n607254\n"}
+FILES = {"token": "0123456789abcdef01\n", "rest": "u-bot\n0123456789abcdef0123\n", "same": "482913\n482913\n", "pins": "482913\n607254\n", "open": "482913\n607254\n",
+         "marked": "\ufeffnodes\n0123456789abcdef0123\n", "blank": "nodes\n0123456789abcdef0123 \n", "unequal": "482913\n60725\n", "closed": password_line(*ADMIN)}
 BASE, SITE = "PexipRCBaseURL https://meet.example.com\n", "PexipRCSiteURL https://chat.example.com\n"
 PEOPLE = f"AuthBasicProvider file\nAuthUserFile {PASSWORD_FILE}"
 OTHER_HOST = "<VirtualHost 127.0.0.1:9991>\nServerName x\n{}\n</VirtualHost>\n"
@@ -32,6 +33,8 @@ def open_section(handler):
 def webhook(text=""):
     return workspace(extra="PexipRCWebhookTokenFile conf/token") + f'<Location "{PREFIX}/webhook">\nSetHandler pexip-rc-webhook\n</Location>' + text
 
+
+NO_LIMITS = "no limits of time"
 
 # What stands in the configuration, and words of the one line that tells what to do.
 ERRORS = {
@@ -61,6 +64,15 @@ ERRORS = {
     "sizes beyond reason": ("PexipRCMaxMeetings 99999999\n" + workspace(), "PexipRCMaxMeetings", "4000000"),
     "event log into a folder that is missing": ("PexipRCEventLog /nowhere/at/all/events.json\n" + workspace(), "PexipRCEventLog", "/nowhere/at/all", ":\\d+"),
     "database without a driver": ("PexipRCDatabase nosuch x\n" + workspace(), "PexipRCDatabase", "nosuch", "driver", ":\\d+"),
+    "credentials with a byte order mark": (workspace(credentials="conf/marked"), "PexipRCAPICredentialsFile", "conf/marked", "byte order mark", ":\\d+"),
+    "quotation marks of a letter": (workspace(extra="PexipRCTheme \u201crocket.chat\u201d"), "PexipRCTheme", "quotation mark", ":\\d+"),
+    "URL with a password": (workspace(base="https://nina:x@meet.example.com"), "PexipRCBaseURL", "nina", "user or a password"),
+    "address that is none": (workspace(base="https://10.0.0.256"), "PexipRCBaseURL", "10.0.0.256", "address"),
+    "PINs of two lengths": (workspace(extra="PexipRCPins file conf/unequal"), "PexipRCPins", "conf/unequal", "same length", ":\\d+"),
+    "condition without quotation marks": (workspace(extra="PexipRCMediaLocation HQ expr=%{pxr:location} == 'x'"), "PexipRCMediaLocation", "quotation marks"),
+    "pattern that is none": (workspace(extra="PexipRCUnknownAlias reject ^(77"), "PexipRCUnknownAlias", "^(77", "cannot be compiled"),
+    "PostgreSQL's string with a typo": ('PexipRCDatabase pgsql "host=db.example.com dbnam=pexip_rc"\n' + workspace(), "PexipRCDatabase", "connection string", ":\\d+"),
+    "database by another name": ("PexipRCDatabase postgresql host=x\n" + workspace(), "PexipRCDatabase", "postgresql", "pgsql", ":\\d+"),
     "state directory below nothing": ("PexipRCStateDirectory /nowhere/at/all\n" + workspace(), "PexipRCStateDirectory", "directory above"),
 }
 
@@ -91,16 +103,29 @@ WARNINGS = {
     "nodes at the workspace's address": (workspace(base="https://chat.example.com"), "PexipRCBaseURL", "PexipRCSiteURL", "Conferencing Nodes"),
     "a locked meeting without a host": (without("pexip-rc-api", workspace(extra="PexipRCJoinURL https://calls.example.com/pexip")),
                                         "PexipRCLocked", "host", "PexipRCRestCredentialsFile", "PexipRCJoinURL"),
+    "secret with a blank behind it": (workspace(credentials="conf/blank"), "PexipRCAPICredentialsFile", "conf/blank", "blank", "unless it is meant", ":\\d+"),
+    "nobody is required": (workspace() + guarded("/x", "pexip-rc-status", PEOPLE, "x").replace("    Require x\n", ""), "SetHandler", "pexip-rc-status", "Require valid-user", ":\\d+"),
+    "an address is required and nobody asked": (workspace() + guarded("/x", "pexip-rc-status", PEOPLE, "ip 10.0.0.0/8"), "SetHandler", "pexip-rc-status", "PexipRCAllowAnonymous"),
+    "open to everybody": (workspace() + '<Location "/x">\nSetHandler pexip-rc-metrics\nPexipRCAllowAnonymous On\nRequire all granted\n</Location>',
+                          "PexipRCAllowAnonymous", "pexip-rc-metrics", "Require ip", ":\\d+"),
+    "passwords that are missing": (workspace(passwords="conf/missing"), "AuthUserFile", "conf/missing", "htpasswd", ":\\d+"),
+    "handler in a section about files": (workspace() + '<Directory "/srv">\nSetHandler pexip-rc-join\n</Directory>', "SetHandler", "pexip-rc-join", "<Location>", ":\\d+"),
+    "one address for two": (workspace() + guarded(f"{PREFIX}/policy/", "pexip-rc-events", PEOPLE, "valid-user"), "SetHandler", "pexip-rc-events", "pexip-rc-policy", ":\\d+"),
+    "one name for two hosts": (OTHER_HOST.format(workspace()) + OTHER_HOST.format(workspace(site="https://two.example.com")), "<VirtualHost>", "never reached", "ServerName", ":\\d+"),
+    "SQLite's file in no directory": ("PexipRCDatabase sqlite3 /nowhere/at/all/x.sqlite3\n" + workspace(), "PexipRCDatabase", "/nowhere/at/all", "make it", ":\\d+"),
+    NO_LIMITS: (workspace(), "mod_reqtimeout", "a2enmod reqtimeout", ":\\d+"),
     "state that a restart takes away": (workspace(), "PexipRCStateDirectory", "/tmp", "/var/lib/pexip-rc"),
     "the module twice": (workspace(), "already loaded"),
 }
+if os.geteuid() == 0:
+    WARNINGS["passwords that only root can read"] = (workspace(passwords="conf/closed"), "AuthUserFile", "conf/closed", "cannot be read", "chmod 640", ":\\d+")
 
 
 @pytest.fixture(scope="module")
 def server(mpm):
     """One that runs, and whose configuration is overwritten with mistakes."""
     servers = Servers(mpm)
-    httpd = servers(workspace(), start=False)
+    httpd = servers(workspace(), start=False, modules=("reqtimeout",))
     for name, text in FILES.items():
         httpd.write(f"conf/{name}", text, 0o644 if name == "open" else 0o600)
     httpd.start()
@@ -125,6 +150,8 @@ def line_with(output, words):
 def write(httpd, mistake, body):
     load = f"LoadModule pexip_rc_module {httpd.module}\n" if mistake == "the module twice" else ""
     httpd.configure(load + body)
+    if mistake == NO_LIMITS:
+        httpd.write("conf/httpd.conf", re.sub("LoadModule reqtimeout_module .*", "", (httpd.root / "conf" / "httpd.conf").read_text()))
 
 
 def everything(httpd):
@@ -170,6 +197,10 @@ def test_the_reference_set_up_has_nothing_to_complain_about(server):
     assert (code, left) == (0, ["Syntax OK"])
 
 
+def test_the_set_up_page_does_not_miss_what_is_loaded(server):
+    assert "mod_reqtimeout" not in server.request("GET", f"{PREFIX}/status/setup", auth=ADMIN).text
+
+
 def reload_raw(httpd):
     """As somebody does who sends the signal himself: nobody looks at the configuration before."""
     pid = int((httpd.root / "run" / "httpd.pid").read_text())
@@ -182,8 +213,23 @@ def reload_raw(httpd):
 # Those that httpd itself finds while it reads the file end it, whosever directive it is.
 LATE = {name: ERRORS[name] for name in (
     "no base URL", "no site URL", "neither", "equal PINs", "PIN file that is missing", "credentials that are missing", "credentials of one line", "token of two lines",
-    "contradicting virtual hosts", "name of a room that has several meetings", "event log into a folder that is missing", "database without a driver",
+    "credentials with a byte order mark", "quotation marks of a letter", "PINs of two lengths",
+    "PostgreSQL's string with a typo", "contradicting virtual hosts", "name of a room that has several meetings", "event log into a folder that is missing", "database without a driver",
     "state directory below nothing")}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("mistake", ["no base URL", "base URL without https", "credentials with a byte order mark", "database without a driver"])
+def test_a_first_start_is_refused_in_the_same_words(make_httpd, mistake):
+    body, *words = ERRORS[mistake]
+    server = make_httpd(start=False)
+    server.write("conf/marked", FILES["marked"], 0o600)
+    server.configure(body)
+    server.expect("pexip_rc:error")
+    with pytest.raises(AssertionError) as refused:
+        server.start()
+    line_with(f"{refused.value}\n{server.error_log()}", words)
+    assert not server.processes() and not (server.root / "state").exists()
 
 
 @pytest.mark.once

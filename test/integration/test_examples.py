@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from examples import EXAMPLES, Framed, adapted, with_persistent_chat
-from meetings import Api
+from meetings import NINA, Api
 from pexip import Node, one_leg
 from policy_server import SERVICE, PolicyServer
 from rocketchat import is_upstream
-from workspace import ADMIN, NODES
+from workspace import ADMIN, NODES, PASSWORD_FILE, password_line
 
 APP = "/api/apps/public/7fc612f5-b585-4e46-8c4e-6d2c13e2f451"
 
@@ -70,6 +70,48 @@ def test_join_links_carry_the_chat(chatty):
     landed = chatty.request("GET", urlsplit(meeting["join_url"]).path)
     assert parse_qs(urlsplit(landed.headers["Location"]).query)["rid"] == ["https://chat.example.com/group/Ab3dE?layout=embedded"]
     assert landed.headers["Referrer-Policy"] == "no-referrer"
+
+
+# The companion app's user
+
+COMPANION = ("rocketchat-app", "stand-in-secret-of-the-app")
+
+
+@pytest.mark.parametrize("name", ["rocketchat.conf", "beside-vendor-app.conf"])
+def test_the_companion_app_may_begin_meetings_and_nothing_else(example, name):
+    with PolicyServer() as upstream:
+        server = example((EXAMPLES / name).read_text(), upstream.url)
+        server.write(f"{PASSWORD_FILE}", password_line(*ADMIN) + password_line(*COMPANION))
+        def status(method, path, auth=COMPANION):
+            return server.request(method, path, auth=auth).status
+
+        server.expect("AH01617", "AH01631")
+        app = Api(server, auth=COMPANION)
+        meeting = app.create()
+        own = f"/pexip/api/v1/meetings/{meeting['id']}"
+        assert app.read(meeting["id"])["id"] == meeting["id"]
+        assert [app.call("POST", f"/meetings/{meeting['id']}/{what}", {"user": NINA}).status for what in ("links", "info")] == [200, 200]
+        assert status("GET", "/pexip/api/v1/scheduling/links?alias=7071234567") == 200
+        assert status("GET", "/pexip/api/v1/scheduling/template?kind=personal&link=go") == 200
+        for path in ("history", "deliveries", "people/nina", "deliveries/x"):
+            assert status("GET", f"/pexip/api/v1/{path}") == 401, path
+        assert [status("GET", f"/pexip/{path}") for path in ("status?json", "status/setup", "metrics")] == [401] * 3
+        assert status("DELETE", own) == 401 and status("GET", own, auth=ADMIN) == 200 and status("DELETE", own, auth=ADMIN) < 300
+        assert status("GET", own, auth=(COMPANION[0], "x" * 30)) == 401 and status("GET", own, auth=None) == 401
+
+
+# Two machines
+
+@pytest.mark.any_mpm
+@pytest.mark.parametrize("balancer", ["", "Define PEXIP_RC_BALANCER\n"])
+def test_two_machines_is_understood(make_httpd, balancer):
+    server = make_httpd("", start=False, tls=True, modules=("reqtimeout", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests"))
+    server.make_certificate(["chat.example.com"])
+    first, second = ((EXAMPLES / name).read_text() for name in ("two-machines.conf", "rocketchat.conf"))
+    server.configure(adapted(balancer + first + second, server, "http://127.0.0.1:3000"))
+    code, output = server.configtest()
+    assert code == 0 and "Syntax OK" in output, output
+    assert not [line for line in output.splitlines() if "PXR" in line and "PexipRCStateDirectory" not in line], output
 
 
 # Beside the vendor's app

@@ -551,3 +551,4 @@ def test_setup_knows_sections_of_other_virtual_hosts_and_misses_those_that_are_n
     assert "URLs of at most 255 characters" in page.text and "passwords of at most 100 characters" in page.text
     assert secret not in answer.text
     assert step(page, "Event sink") == "not complete" and "SetHandler pexip-rc-events" in page.text
+    assert step(page, "Requests that never end") == "not complete"

@@ -238,6 +238,45 @@ static void only_real_loopback_hosts_go_without_tls(void **state)
     }
 }
 
+static void hosts_that_end_in_a_number_are_ipv4_addresses(void **state)
+{
+    static const char *const addresses[] = {"https://1.2.3.255", "https://10.0.0.1:8443/pexip",
+                                            "https://0.0.0.0", "https://192.168.1.1/"};
+    static const char *const names[] = {"https://1.2.3.com",     "https://1.2.3.4x",
+                                        "https://1.2.3.0xg",     "https://1.2.3.4-",
+                                        "https://256.example",   "https://1.2.3.256.example.",
+                                        "https://0x.example.com"};
+    static const char *const neither[] = {"https://1.2.3.256",
+                                          "https://1.2.3",
+                                          "https://1.2.3.4.5",
+                                          "https://1",
+                                          "https://1.2.3.4.",
+                                          "https://01.2.3.4",
+                                          "https://a.example.1",
+                                          "https://example.com.0x",
+                                          "https://0x7f000001",
+                                          "https://1.2.3.0X1F",
+                                          "https://1..4",
+                                          "https://2130706433:8443/x",
+                                          "https://999999999999999",
+                                          "https://a.1.",
+                                          "https://1.2.3.0000000000004"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(addresses) + COUNT(names); i++) {
+        const char *text = i < COUNT(addresses) ? addresses[i] : names[i - COUNT(addresses)];
+        const char *why = NULL;
+        BUFFER(out, 128);
+        CHECK(pxr_link_check_url(text, false, true, &out, &why) == PXR_OK, "%s: %s", text, why);
+    }
+    for (size_t i = 0; i < COUNT(neither); i++) {
+        const char *why = NULL;
+        BUFFER(out, 128);
+        CHECK(pxr_link_check_url(neither[i], true, true, &out, &why) == PXR_INVALID,
+              "'%s' was taken", neither[i]);
+    }
+}
+
 static void urls_beyond_the_width_are_too_long(void **state)
 {
     char host[300];
@@ -250,9 +289,9 @@ static void urls_beyond_the_width_are_too_long(void **state)
         pxr_link_check_url("https://a-rather-long-name.example.com", false, false, &out, &why),
         PXR_TOO_LONG);
     assert_non_null(why);
-    snprintf(host, sizeof(host), "https://%0254d", 0);
+    snprintf(host, sizeof(host), "https://%0253dx", 0);
     assert_int_equal(pxr_link_check_url(host, false, false, &large, &why), PXR_INVALID);
-    snprintf(host, sizeof(host), "https://%0253d", 0);
+    snprintf(host, sizeof(host), "https://%0252dx", 0);
     assert_int_equal(pxr_link_check_url(host, false, false, &large, &why), PXR_OK);
 }
 
@@ -303,6 +342,7 @@ int main(void)
         cmocka_unit_test(urls_that_are_no_origin_are_refused),
         cmocka_unit_test(paths_take_no_query_fragment_or_odd_characters),
         cmocka_unit_test(only_real_loopback_hosts_go_without_tls),
+        cmocka_unit_test(hosts_that_end_in_a_number_are_ipv4_addresses),
         cmocka_unit_test(urls_beyond_the_width_are_too_long),
         cmocka_unit_test(meeting_paths_are_checked),
     };
