@@ -120,12 +120,13 @@ static void begin(pxr_messenger_t *m)
 static void take_invitations(pxr_messenger_t *m)
 {
     char user[PXR_USER_ID_MAX + 1];
+    bool more = true;
     pxr_tell_t who;
 
     /* Those of a workspace that hangs must not keep the others from being told of anything. */
-    while (m->inviting < PXR_MESSENGER_HOST && m->under_way < PXR_MESSENGER_TOTAL &&
+    while (more && m->inviting < PXR_MESSENGER_HOST && m->under_way < PXR_MESSENGER_TOTAL &&
            pxr_store_next_invite(pxr_store(), &who, user)) {
-        pxr_messenger_invite(m, &who, user);
+        more = pxr_messenger_invite(m, &who, user);
     }
 }
 
@@ -212,9 +213,6 @@ static pxr_messenger_t *make(server_rec *s)
         if (w->number < PXR_WORKSPACES_MAX) {
             pxr_site_t *site = &m->sites[w->number];
             site->workspace = w;
-            for (int route = 0; route < PXR_ROUTES; route++) {
-                site->routes[route].remaining = -1;
-            }
             pxr_store_chat(pxr_store(), w->number, &site->health);
         }
     }

@@ -115,6 +115,21 @@ def test_people_who_come_are_added(site):
     stays(lambda: site.carla not in discussion.members, 0.5, "the discussion without whom nobody recognised")
 
 
+@pytest.mark.once
+def test_who_comes_before_the_chat_is_made_is_added_when_it_is(make_sites):
+    site = make_sites({"slow": {"extra": ON}})["slow"]
+    site.httpd.expect(TROUBLE)
+    fault = site.chat.fault("rooms.createDiscussion", "hang", times=1)
+    room = site.room()
+    meeting = site.start("Slow", room)
+    wait_until(lambda: fault.hits, SOON, "the discussion to be asked for")
+    for user in (site.boris, site.carla):
+        assert site.visitor(user).open(meeting["join_url"]).status == 303
+    fault.stop()
+    discussion = discussion_of(site, room, AFTER_RETRY)
+    wait_until(lambda: {site.boris, site.carla} <= set(discussion.members), AFTER_RETRY, "both in the discussion")
+
+
 @pytest.mark.parametrize("name", ["off", "mute"])
 def test_there_is_none_where_it_is_off_or_nothing_may_be_asked(all_sites, name):
     site = all_sites[name]
