@@ -278,7 +278,8 @@ static void after_room(news_t *n)
         try_again(n, PXR_REASON_GARBLED);
     } else if (strcmp(room.type, "c") != 0 && strcmp(room.type, "p") != 0 &&
                strcmp(room.type, "d") != 0) {
-        give_up(n, PXR_REASON_UNSUPPORTED);
+        /* A visitor's, for one: nothing has failed, and nothing could be put right. */
+        become(n, PXR_TASK_DROPPED, PXR_REASON_UNSUPPORTED);
     } else if (room.parent_id != NULL && room.parent_id[0] != '\0' &&
                job->depth < PXR_MESSENGER_DEPTH) {
         pxr_text_copy(job->parent, sizeof(job->parent), room.parent_id, strlen(room.parent_id));

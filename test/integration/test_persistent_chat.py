@@ -148,6 +148,15 @@ def test_a_meeting_that_brings_its_discussion_gets_no_other(site):
     stays(lambda: site.chat.discussions(room) == [own], 1.5, "the only discussion")
 
 
+def test_a_visitors_room_has_none_and_that_is_no_failure(site):
+    """Omnichannel has no discussions."""
+    room = site.room("l")
+    meeting = site.start("Visitor", room)
+    site.message_of(meeting)
+    wait_until(lambda: [call for call in site.chat.calls_of("rooms.info") if call.query["roomId"] == room.id], SOON, "the question what kind of room it is")
+    stays(lambda: not site.chat.discussions(room) and meeting["id"] not in str(site.deliveries()), 1, "no discussion and no failure")
+
+
 FAULTS = ["lost", "hang", "500", "failure", "garbage"]
 
 
