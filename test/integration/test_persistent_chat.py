@@ -115,6 +115,21 @@ def test_people_who_come_are_added(site):
     stays(lambda: site.carla not in discussion.members, 0.5, "the discussion without whom nobody recognised")
 
 
+def test_who_gets_a_link_by_the_api_is_added(site):
+    """The companion app asks for one when somebody joins by the call button."""
+    room = site.room()
+    meeting = site.start("Linked", room)
+    discussion = discussion_of(site, room)
+    site.api.link(meeting["id"], user=site.boris.creator())
+    wait_until(lambda: site.boris in discussion.members, SOON, "Boris in the discussion")
+    invited = len(site.chat.calls_of("groups.invite"))
+    for user in ({}, {"name": "Carla Example"}, {"id": ""}, {"username": "carla"}):
+        site.api.call("POST", f"/meetings/{meeting['id']}/links", {"user": user})
+    stays(lambda: len(site.chat.calls_of("groups.invite")) == invited, 0.5, "the discussion without whom nobody has named")
+    site.api.link(meeting["id"], user={"id": "nobodyOfThisName1"})
+    wait_until(lambda: len(site.chat.calls_of("groups.invite")) > invited, SOON, "somebody unknown to be invited")
+
+
 @pytest.mark.once
 def test_who_comes_before_the_chat_is_made_is_added_when_it_is(make_sites):
     site = make_sites({"slow": {"extra": ON}})["slow"]
