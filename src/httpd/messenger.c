@@ -301,6 +301,20 @@ static bool is_post(const pxr_errand_t *errand)
     }
 }
 
+/* Bytes of an answer. */
+static size_t answer_max(const pxr_errand_t *errand)
+{
+    switch (errand->call) {
+    case PXR_RC_ROOM:
+    case PXR_RC_DISCUSSIONS:
+    case PXR_RC_INVITE_PRIVATE:
+    case PXR_RC_INVITE_PUBLIC:
+        return PXR_REST_ROOMS_MAX;
+    default:
+        return PXR_REST_ANSWER_MAX;
+    }
+}
+
 /* Where the app's address ends and its path begins. */
 static const char *split_callback(const char *url, char *origin, size_t size)
 {
@@ -329,7 +343,8 @@ void pxr_messenger_send(pxr_messenger_t *m, const pxr_errand_t *errand, const ch
                                   .header_count = callback ? 1 : 0,
                                   .body = body,
                                   .body_len = body != NULL ? strlen(body) : 0,
-                                  .deadline = request_time(errand)};
+                                  .deadline = request_time(errand),
+                                  .answer_max = answer_max(errand)};
     pxr_errand_t *copy = body != NULL || !is_post(errand) ? malloc(sizeof(*copy)) : NULL;
 
     if (copy != NULL) {

@@ -84,6 +84,13 @@ def test_the_links_carry_it_encoded_once(site):
     assert parse_qs(urlsplit(link).query)["rid"] == [wanted]
 
 
+def test_a_room_with_long_lists_of_people_has_one(site):
+    room = site.room()
+    room.muted = [f"somebody.with.number.{number}" for number in range(20_000)]
+    site.start("Crowded", room)
+    discussion_of(site, room)
+
+
 def test_below_a_discussion_it_belongs_to_the_topmost_parent(site):
     top = site.room()
     middle = site.chat.add_discussion(top, "Talk", [site.nina, site.chat.bot])
