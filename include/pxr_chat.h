@@ -24,6 +24,7 @@ typedef struct {
     const char *title;   /* NULL or "": none */
     const char *creator; /* display name; NULL or "": unknown */
     pxr_meeting_state_t state;
+    bool closed;           /* nobody else can join */
     bool inferred;         /* ended although some node never said so: times are about right */
     bool by_name;          /* false: people are counted and nobody is named */
     pxr_time_t started_at; /* 0: never */
@@ -33,8 +34,8 @@ typedef struct {
     size_t names_count;
 } pxr_chat_t;
 
-/* The meeting's message in the room. The same input gives the same text. While the meeting is not
- * ended it has the link of pxr_chat_put_link(); where it is, the word `ended` instead. */
+/* The meeting's message in the room. The same input gives the same text. While people can
+ * join it has the link of pxr_chat_put_link(); where the meeting is ended, the word `ended`. */
 void pxr_chat_put_message(pxr_buf_t *out, const pxr_chat_t *chat);
 
 /* The same as that message for an open meeting, whatever state it is in: the webhook's answer

@@ -223,6 +223,8 @@
 
 /* Requests to other servers. */
 #define PXR_REST_ANSWER_MAX (256 * 1024)
+/* Of rooms, which come with their last message, and perhaps with a list of all who are muted. */
+#define PXR_REST_ROOMS_MAX (4 * 1024 * 1024)
 #define PXR_REST_HEADERS_MAX (32 * 1024)
 #define PXR_REST_CONNECT_WAIT (5 * PXR_SECOND)
 /* The longest wait that another server can impose. */

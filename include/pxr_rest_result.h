@@ -1,6 +1,7 @@
 #ifndef PXR_REST_RESULT_H
 #define PXR_REST_RESULT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ typedef struct {
     char content_type[PXR_CONTENT_TYPE_MAX + 1]; /* in lower case, without parameters */
     char *body; /* NUL-terminated; NULL unless the answer is whole and has a body */
     size_t body_len;
+    bool too_large;            /* more came than was wanted, so the answer is not whole */
     int64_t retry_after;       /* Retry-After, given in seconds or as a date */
     int64_t reset_after;       /* X-RateLimit-Reset */
     int64_t remaining;         /* X-RateLimit-Remaining; -1: not said */

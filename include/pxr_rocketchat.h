@@ -130,8 +130,8 @@ bool pxr_rc_read_discussions(const pxr_json_doc_t *doc, size_t index, pxr_rc_roo
 
 typedef struct {
     const char *id;
-    const char *username;
-    const char *name; /* may be absent */
+    const char *username; /* may be absent: some have not chosen one yet */
+    const char *name;     /* may be absent; of any length */
     bool active;
 } pxr_rc_user_t;
 

@@ -183,7 +183,11 @@ static void put_message(pxr_buf_t *out, const pxr_chat_t *chat, size_t title_uni
         put_who_is_there(out, chat);
     }
     pxr_chat_begin_line(out);
-    pxr_chat_put_labelled_link(out, "Join the meeting", chat, chat->join_url);
+    if (chat->closed) {
+        pxr_buf_puts(out, "Nobody else can join");
+    } else {
+        pxr_chat_put_labelled_link(out, "Join the meeting", chat, chat->join_url);
+    }
 }
 
 void pxr_chat_put_message(pxr_buf_t *out, const pxr_chat_t *chat)
@@ -203,6 +207,7 @@ void pxr_chat_put_answer(pxr_buf_t *out, const pxr_chat_t *chat)
     pxr_chat_t open = *chat;
 
     open.state = PXR_MEETING_OPEN;
+    open.closed = false;
     pxr_chat_put_message(out, &open);
 }
 

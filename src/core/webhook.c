@@ -188,7 +188,9 @@ static void put_item(pxr_buf_t *out, const pxr_chat_t *chat, pxr_time_t now)
         pxr_chat_put_text(out, chat->creator, PXR_CHAT_NAME_UNITS);
     }
     put_state(out, chat, now);
-    if (chat->state != PXR_MEETING_ENDED) {
+    if (chat->closed) {
+        pxr_buf_puts(out, ", nobody else can join");
+    } else if (chat->state != PXR_MEETING_ENDED) {
         pxr_buf_puts(out, ", ");
         pxr_chat_put_labelled_link(out, "join", chat, chat->join_url);
     }

@@ -4,6 +4,7 @@
 
 #include "pxr_chat.h"
 #include "pxr_random.h"
+#include "pxr_tell.h"
 
 /* How meetings come into being, and how they are ended, whoever wants it. */
 
@@ -294,4 +295,22 @@ pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref)
         await_end(call, ref);
     }
     return status;
+}
+
+void pxr_invite_to_chat(request_rec *r, const pxr_call_t *call, const pxr_found_t *found,
+                        const char *user_id)
+{
+    const pxr_workspace_t *w = call->workspace;
+    pxr_status_t status;
+
+    if (!w->persistent_chat || w->rest_user == NULL) {
+        return;
+    }
+    status = pxr_store_invite(call->store, w->number, found->ref, user_id);
+    if (status != PXR_OK) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "somebody is not added to the chat beside meeting %s: %s", found->id,
+                      status == PXR_FULL ? "too many wait for that already"
+                                         : "the working set does not take it");
+    }
 }

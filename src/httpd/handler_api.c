@@ -303,6 +303,10 @@ static int post_link(request_rec *r, const pxr_call_t *call, const pxr_found_t *
                               .mute_camera = in.mute_camera};
     pxr_buf_init(&buf, url, HUGE_STRING_LEN);
     pxr_link_personal(&buf, w->base_url, w->meeting_path, view.id, &visitor);
+    if (!buf.overflow && in.user_id != NULL && in.user_id[0] != '\0') {
+        /* The companion app tells who Rocket.Chat itself has recognised. */
+        pxr_invite_to_chat(r, call, found, in.user_id);
+    }
     reply = buf.overflow ? pxr_reply_problem(r, HTTP_BAD_REQUEST, "user.name is too long")
                          : pxr_reply_json(r, HTTP_OK, pxr_json_write_link(url, host));
     pxr_view_release(&view);

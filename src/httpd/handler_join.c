@@ -3,7 +3,6 @@
 #include <apr_strings.h>
 
 #include "pxr_query.h"
-#include "pxr_tell.h"
 
 bool pxr_wants_json(request_rec *r)
 {
@@ -180,24 +179,6 @@ static void put_discussion(const pxr_visit_t *visit, pxr_buf_t *out)
     }
 }
 
-static void invite(const pxr_visit_t *visit, const pxr_identity_t *who)
-{
-    const pxr_call_t *call = visit->call;
-
-    if (call->workspace->persistent_chat && who->proof == PXR_PROOF_GOOD &&
-        !visit->r->header_only) {
-        pxr_status_t status =
-            pxr_store_invite(call->store, call->workspace->number, visit->found.ref, who->user_id);
-        if (status != PXR_OK) {
-            ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, visit->r,
-                          "somebody is not added to the chat beside meeting %s: %s",
-                          visit->found.id,
-                          status == PXR_FULL ? "too many wait for that already"
-                                             : "the working set does not take it");
-        }
-    }
-}
-
 /* Sends the visitor to the web app. */
 static int lead(const pxr_visit_t *visit, const pxr_identity_t *who)
 {
@@ -218,7 +199,9 @@ static int lead(const pxr_visit_t *visit, const pxr_identity_t *who)
     if (buf.overflow) {
         return unknown(r);
     }
-    invite(visit, who);
+    if (known && !r->header_only) {
+        pxr_invite_to_chat(r, visit->call, &visit->found, who->user_id);
+    }
     apr_table_setn(r->notes, PXR_NOTE_RESULT, who->creator ? "join_host" : "join_guest");
     pxr_store_count(visit->call->store, w->number, PXR_COUNT_JOINS, 1);
     if (visit->by_script) {

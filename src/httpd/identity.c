@@ -77,7 +77,9 @@ static bool read_answer(apr_pool_t *p, const pxr_rest_result_t *result, const ch
     if (answer.verdict == PXR_RC_OK && pxr_rc_read_me(answer.doc, &user)) {
         const char *name = user.name != NULL && user.name[0] != '\0' ? user.name : user.username;
         session->good = user.active && strcmp(user.id, user_id) == 0;
-        pxr_text_line(session->name, sizeof(session->name), name, strlen(name));
+        if (name != NULL) {
+            pxr_text_line(session->name, sizeof(session->name), name, strlen(name));
+        }
     } else if (answer.verdict != PXR_RC_FORBIDDEN) {
         told = false;
         if (answer.status != HTTP_TOO_MANY_REQUESTS) {

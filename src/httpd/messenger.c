@@ -120,12 +120,13 @@ static void begin(pxr_messenger_t *m)
 static void take_invitations(pxr_messenger_t *m)
 {
     char user[PXR_USER_ID_MAX + 1];
+    bool more = true;
     pxr_tell_t who;
 
     /* Those of a workspace that hangs must not keep the others from being told of anything. */
-    while (m->inviting < PXR_MESSENGER_HOST && m->under_way < PXR_MESSENGER_TOTAL &&
+    while (more && m->inviting < PXR_MESSENGER_HOST && m->under_way < PXR_MESSENGER_TOTAL &&
            pxr_store_next_invite(pxr_store(), &who, user)) {
-        pxr_messenger_invite(m, &who, user);
+        more = pxr_messenger_invite(m, &who, user);
     }
 }
 
@@ -212,9 +213,6 @@ static pxr_messenger_t *make(server_rec *s)
         if (w->number < PXR_WORKSPACES_MAX) {
             pxr_site_t *site = &m->sites[w->number];
             site->workspace = w;
-            for (int route = 0; route < PXR_ROUTES; route++) {
-                site->routes[route].remaining = -1;
-            }
             pxr_store_chat(pxr_store(), w->number, &site->health);
         }
     }
@@ -303,6 +301,20 @@ static bool is_post(const pxr_errand_t *errand)
     }
 }
 
+/* Bytes of an answer. */
+static size_t answer_max(const pxr_errand_t *errand)
+{
+    switch (errand->call) {
+    case PXR_RC_ROOM:
+    case PXR_RC_DISCUSSIONS:
+    case PXR_RC_INVITE_PRIVATE:
+    case PXR_RC_INVITE_PUBLIC:
+        return PXR_REST_ROOMS_MAX;
+    default:
+        return PXR_REST_ANSWER_MAX;
+    }
+}
+
 /* Where the app's address ends and its path begins. */
 static const char *split_callback(const char *url, char *origin, size_t size)
 {
@@ -331,7 +343,8 @@ void pxr_messenger_send(pxr_messenger_t *m, const pxr_errand_t *errand, const ch
                                   .header_count = callback ? 1 : 0,
                                   .body = body,
                                   .body_len = body != NULL ? strlen(body) : 0,
-                                  .deadline = request_time(errand)};
+                                  .deadline = request_time(errand),
+                                  .answer_max = answer_max(errand)};
     pxr_errand_t *copy = body != NULL || !is_post(errand) ? malloc(sizeof(*copy)) : NULL;
 
     if (copy != NULL) {

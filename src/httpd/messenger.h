@@ -68,7 +68,7 @@ typedef struct {
 /* A kind of request that the server counts. */
 typedef struct {
     pxr_time_t blocked_until;
-    int64_t remaining; /* -1: it did not say */
+    pxr_time_t reserved_until; /* what is left until then is for what cannot wait */
 } pxr_route_t;
 
 #define PXR_ROUTES (PXR_RC_ME + 1)
@@ -122,8 +122,9 @@ void pxr_messenger_send(pxr_messenger_t *m, const pxr_errand_t *errand, const ch
 /* Does what can be done about a meeting now: at most one request. Returns when to look again. */
 pxr_time_t pxr_messenger_look(pxr_messenger_t *m, pxr_job_t *job, pxr_time_t now);
 
-/* Adds one person to the chat beside a meeting. */
-void pxr_messenger_invite(pxr_messenger_t *m, const pxr_tell_t *who, const char *user);
+/* Adds one person to the chat beside a meeting. False where the chat is still being made: then he
+ * waits again, behind all others. Where there is none, whoever joins again is asked for again. */
+bool pxr_messenger_invite(pxr_messenger_t *m, const pxr_tell_t *who, const char *user);
 
 /* How the room sees the meeting. `names` has room for view->people_count; all of it lives as long
  * as the view and `join_url`. */

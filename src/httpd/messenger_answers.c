@@ -12,6 +12,10 @@
 #define TELL_EVERY (60 * PXR_SECOND)
 /* A refusal that does not say why may be an answer to something that has arrived before. */
 #define REFUSALS 4
+/* So many requests of a kind are left for what cannot wait, such as the ends of other meetings. */
+#define RESERVED 3
+/* Rocket.Chat counts requests for so long unless it says or is told otherwise. */
+#define COUNTED_FOR (60 * PXR_SECOND)
 
 typedef struct {
     pxr_messenger_t *m;
@@ -213,6 +217,10 @@ static void after_edit(news_t *n)
     case PXR_RC_UNEDITABLE:
         become(n, PXR_TASK_FIXED, PXR_REASON_NONE);
         break;
+    case PXR_RC_MISSING:
+        /* Somebody has deleted it, and nobody could put that right. */
+        become(n, PXR_TASK_DROPPED, PXR_REASON_ROOM);
+        break;
     default:
         give_up(n, is_about_room(&n->answer) ? PXR_REASON_ROOM : PXR_REASON_REFUSED);
     }
@@ -270,7 +278,8 @@ static void after_room(news_t *n)
         try_again(n, PXR_REASON_GARBLED);
     } else if (strcmp(room.type, "c") != 0 && strcmp(room.type, "p") != 0 &&
                strcmp(room.type, "d") != 0) {
-        give_up(n, PXR_REASON_UNSUPPORTED);
+        /* A visitor's, for one: nothing has failed, and nothing could be put right. */
+        become(n, PXR_TASK_DROPPED, PXR_REASON_UNSUPPORTED);
     } else if (room.parent_id != NULL && room.parent_id[0] != '\0' &&
                job->depth < PXR_MESSENGER_DEPTH) {
         pxr_text_copy(job->parent, sizeof(job->parent), room.parent_id, strlen(room.parent_id));
@@ -480,9 +489,11 @@ static void after_any_step(news_t *n)
 static void hear(news_t *n, const pxr_rest_result_t *result)
 {
     pxr_route_t *route = &n->site->routes[n->errand->call];
+    int64_t reset = result->reset_after >= 0 ? result->reset_after : COUNTED_FOR;
+    bool scarce = result->remaining >= 0 && result->remaining < RESERVED;
 
     pxr_rc_judge(n->errand->call, result, &n->answer);
-    route->remaining = result->remaining;
+    route->reserved_until = scarce ? n->now + reset : 0;
     route->blocked_until = n->answer.wait > 0 ? n->now + n->answer.wait : 0;
 }
 

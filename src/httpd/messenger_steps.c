@@ -13,8 +13,6 @@
 /* For so long the first message of a meeting does not wait for what the server says. */
 #define IMPATIENT (60 * PXR_SECOND)
 #define WAIT_AT_MOST (15 * PXR_SECOND)
-/* So many requests of a kind are left for what cannot wait. */
-#define RESERVED 3
 
 /* A meeting as it is now. */
 typedef struct {
@@ -56,6 +54,7 @@ pxr_chat_t pxr_messenger_chat(const pxr_workspace_t *w, const pxr_view_t *view,
                                       ? details->text[PXR_CREATOR_NAME]
                                       : details->text[PXR_CREATOR_USERNAME],
                        .state = (pxr_meeting_state_t)view->life.state,
+                       .closed = view->life.closed != 0,
                        .inferred = view->life.inferred != 0,
                        .by_name = true,
                        .started_at = view->life.started_at,
@@ -133,12 +132,8 @@ static plan_t plan_message(pxr_case_t *c, uint64_t wanted)
         if (c->ended) {
             return at_once(PXR_STEP_EDIT);
         }
-        if (route->remaining >= 0 && route->remaining < RESERVED) {
-            /* The ends of other meetings may need what is left. */
-            return (plan_t){.step = PXR_STEP_EDIT,
-                            .at = pxr_time_later(route->blocked_until, c->now + EDIT_EVERY)};
-        }
-        return (plan_t){.step = PXR_STEP_EDIT, .at = task->changed_at + EDIT_EVERY};
+        return (plan_t){.step = PXR_STEP_EDIT,
+                        .at = pxr_time_later(task->changed_at + EDIT_EVERY, route->reserved_until)};
     default:
         return nothing(PXR_TIME_NEVER);
     }
@@ -542,34 +537,53 @@ static bool is_closed(const pxr_site_t *site, pxr_rc_call_t call)
     return site->paused_until > now || site->routes[call].blocked_until > now;
 }
 
-void pxr_messenger_invite(pxr_messenger_t *m, const pxr_tell_t *who, const char *user)
+/* Whether the chat will be there in a moment. One that takes longer must not fill the queue, which
+ * all workspaces share. */
+static bool expects_chat(const pxr_view_t *view)
 {
-    pxr_site_t *site = pxr_messenger_site(m, who->workspace);
+    return view->told.task[PXR_TASK_DISCUSSION].state == PXR_TASK_WAITING &&
+           view->life.state != PXR_MEETING_ENDED &&
+           view->life.created_at + IMPATIENT > pxr_time_now();
+}
+
+static void invite(pxr_messenger_t *m, pxr_site_t *site, const pxr_view_t *view, const char *user)
+{
     pxr_errand_t errand = {.messenger = m, .site = site, .step = PXR_STEP_INVITE};
     char path[256];
-    pxr_view_t view;
     pxr_buf_t buf;
 
-    memset(&view, 0, sizeof(view));
-    if (site == NULL || site->workspace->rest_user == NULL ||
-        pxr_store_read(pxr_store(), who->workspace, who->ref, &view) != PXR_OK ||
-        view.details.len[PXR_DISCUSSION_ID] == 0) {
-        /* There is no chat (yet): whoever joins again is asked for again. */
-        pxr_view_release(&view);
-        return;
-    }
-    errand.call = strcmp(view.details.text[PXR_DISCUSSION_TYPE], "c") == 0 ? PXR_RC_INVITE_PUBLIC
-                                                                           : PXR_RC_INVITE_PRIVATE;
+    errand.call = strcmp(view->details.text[PXR_DISCUSSION_TYPE], "c") == 0 ? PXR_RC_INVITE_PUBLIC
+                                                                            : PXR_RC_INVITE_PRIVATE;
     pxr_buf_init(&buf, path, sizeof(path));
     pxr_rc_put_path(&buf, errand.call, NULL);
     if (is_closed(site, errand.call)) {
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, m->server,
                      "somebody is not added to the chat of meeting %s: Rocket.Chat takes nobody at "
                      "present",
-                     view.id);
+                     view->id);
     } else {
         pxr_messenger_send(m, &errand, path,
-                           pxr_rc_write_invite(view.details.text[PXR_DISCUSSION_ID], user));
+                           pxr_rc_write_invite(view->details.text[PXR_DISCUSSION_ID], user));
+    }
+}
+
+bool pxr_messenger_invite(pxr_messenger_t *m, const pxr_tell_t *who, const char *user)
+{
+    pxr_site_t *site = pxr_messenger_site(m, who->workspace);
+    bool waits = false;
+    pxr_view_t view;
+
+    if (site == NULL || site->workspace->rest_user == NULL) {
+        return true;
+    }
+    if (pxr_store_read(pxr_store(), who->workspace, who->ref, &view) == PXR_OK) {
+        if (view.details.len[PXR_DISCUSSION_ID] > 0) {
+            invite(m, site, &view, user);
+        } else {
+            waits = expects_chat(&view) &&
+                    pxr_store_invite(pxr_store(), who->workspace, who->ref, user) == PXR_OK;
+        }
     }
     pxr_view_release(&view);
+    return !waits;
 }

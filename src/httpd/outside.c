@@ -60,12 +60,14 @@ const char *pxr_outside_name(apr_pool_t *p, pxr_outside_t what, const char *url)
     return apr_pstrcat(p, kinds[what].prefix, url, NULL);
 }
 
-/* What strangers dial, or send as cookies, must not make a server rest that does not take it. */
-static bool is_about_request(const pxr_rest_result_t *result)
+/* What strangers dial, send as cookies, or keep in their profiles must not make a server rest that
+ * does not take it, or tells too much of it. */
+static bool is_about_request(pxr_outside_t what, const pxr_rest_result_t *result)
 {
+    bool much = what == PXR_OUTSIDE_SESSION && result->too_large;
     int status = result->outcome == PXR_REST_ANSWERED ? result->status : 0;
 
-    return status == HTTP_BAD_REQUEST || status == HTTP_REQUEST_ENTITY_TOO_LARGE ||
+    return much || status == HTTP_BAD_REQUEST || status == HTTP_REQUEST_ENTITY_TOO_LARGE ||
            status == HTTP_REQUEST_URI_TOO_LARGE || status == HTTP_UNPROCESSABLE_ENTITY ||
            status == HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
 }
@@ -75,7 +77,7 @@ void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what
 {
     const char *name = pxr_outside_name(r->pool, what, url);
 
-    pxr_store_target_tell(call->store, name, is_about_request(result) ? NULL : why);
+    pxr_store_target_tell(call->store, name, is_about_request(what, result) ? NULL : why);
     if (why != NULL && pxr_store_target_may_tell(call->store, name)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "PXR1037: %s: %s: %s: %s",
                       kinds[what].directive, url, kinds[what].sentence, why);

@@ -364,6 +364,11 @@ pxr_status_t pxr_create_chat_record(request_rec *r, const pxr_call_t *call, cons
  * database is away; two seconds at most. */
 pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref);
 
+/* Has a user of Rocket.Chat added to the chat beside the meeting, where there are chats, soon. What
+ * does not come of it is logged. */
+void pxr_invite_to_chat(request_rec *r, const pxr_call_t *call, const pxr_found_t *found,
+                        const char *user_id);
+
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);

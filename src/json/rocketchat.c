@@ -123,6 +123,18 @@ static bool may_have(const json_t *object, const char *key, size_t most, const c
     return true;
 }
 
+/* The same for a name that nothing depends on: people may have made it longer than any of ours. */
+static bool may_be_called(const json_t *object, const char *key, const char **out)
+{
+    if (!may_have(object, key, SIZE_MAX, out)) {
+        return false;
+    }
+    if (*out != NULL && pxr_utf8_count(*out, strlen(*out)) > PXR_NAME_CHARS) {
+        *out = NULL;
+    }
+    return true;
+}
+
 static bool must_have(const json_t *object, const char *key, size_t most, const char **out)
 {
     return may_have(object, key, most, out) && *out != NULL && (*out)[0] != '\0';
@@ -155,8 +167,8 @@ static bool read_room(const json_t *room, pxr_rc_room_t *out)
     memset(out, 0, sizeof(*out));
     return must_have(room, "_id", PXR_ID_CHARS, &out->id) &&
            must_have(room, "t", PXR_ID_CHARS, &out->type) &&
-           may_have(room, "name", PXR_NAME_CHARS, &out->name) &&
-           may_have(room, "fname", PXR_NAME_CHARS, &out->full_name) &&
+           may_be_called(room, "name", &out->name) &&
+           may_be_called(room, "fname", &out->full_name) &&
            may_have(room, "prid", PXR_ID_CHARS, &out->parent_id) &&
            read_author(room, &out->owner_id) &&
            pxr_json_moment(json_object_get(room, "ts"), &out->created_at);
@@ -193,8 +205,8 @@ bool pxr_rc_read_me(const pxr_json_doc_t *doc, pxr_rc_user_t *out)
     /* Who is not active has no session either, so saying nothing is no contradiction. */
     out->active = active == NULL || json_is_true(active);
     return must_have(doc->root, "_id", PXR_ID_CHARS, &out->id) &&
-           must_have(doc->root, "username", PXR_NAME_CHARS, &out->username) &&
-           may_have(doc->root, "name", PXR_NAME_CHARS, &out->name) &&
+           may_have(doc->root, "username", SIZE_MAX, &out->username) &&
+           may_have(doc->root, "name", SIZE_MAX, &out->name) &&
            (active == NULL || json_is_boolean(active));
 }
 

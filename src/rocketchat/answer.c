@@ -164,6 +164,7 @@ size_t pxr_answer_take_body(char *data, size_t size, size_t count, void *transfe
 
     if (len > t->answer_max - t->result.body_len) {
         t->fault = "the answer is too large";
+        t->result.too_large = true;
         return 0;
     }
     if (!grow(t, len)) {

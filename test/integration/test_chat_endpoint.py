@@ -249,6 +249,19 @@ def test_a_weekly_meeting_finds_the_chat_of_last_week(site):
     assert set(made_for(site, conference.alias)) == {foreign, last_week}
 
 
+def test_long_messages_in_other_chats_are_not_in_the_way(make_sites):
+    """The list of discussions has the last message of each."""
+    site = make_sites({"wordy": {"extra": SCHEDULED}})["wordy"]
+    furnish(site)
+    for number in range(50):
+        other = site.chat.add_discussion(site.scheduled, f"Other {number}", [site.nina, site.chat.bot])
+        site.chat.store(other, site.nina, "w" * 5000)
+    conference = Conference(site)
+    conference.enter()
+    assert wait_until(lambda: ask(site, conference.alias).status == 200, AFTER_RETRY, "the chat")
+    assert len(made_for(site, conference.alias)) == 1
+
+
 def test_nothing_of_it_is_a_meeting(site):
     conference = Conference(site)
     conference.enter()

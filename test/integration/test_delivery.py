@@ -119,7 +119,8 @@ def message_deleted(site):
     del site.chat.messages[message.id]
     site.api.delete(meeting["id"])
     site.becomes(meeting, "ended")
-    stays(lambda: not [each for each in message.room.by(site.chat.bot) if not each.tmid], 4, "the empty room")
+    wait_until(lambda: site.chat.calls_of("chat.update"), SOON, "the attempt to edit")
+    stays(lambda: not [each for each in message.room.by(site.chat.bot) if not each.tmid] and not listed(site, meeting), 4, "the empty room and list")
 
 
 def limited(site, **options):
@@ -157,6 +158,17 @@ def really_limited(site):
     assert [len(room.by(site.chat.bot)) for room in rooms] == [1] * 6
     refused = [call for call in site.chat.calls_of("chat.sendMessage") if call.status == 429]
     assert len(refused) <= 6, "it goes on asking although it was told to wait"
+
+
+def nearly_limited(site):
+    """The last requests before the limit are left for what cannot wait, but only until they are counted anew."""
+    site.chat.limiter.limit, site.chat.limiter.window = 3, 2
+    meeting = site.start("Nearly limited")
+    message = site.message_of(meeting)
+    node, _ = meet(site, meeting, "Anna")
+    wait_until(lambda: "Anna" in message.text, AFTER_EDIT, "Anna in the message")
+    one_leg(node, meeting["id"], "Boris")
+    wait_until(lambda: "Boris" in message.text, AFTER_EDIT, "Boris in the message")
 
 
 def act(site, meeting, action):
@@ -199,7 +211,7 @@ def refused_for_good(site):
 
 
 CALM = {each.__name__: each for each in (follows, editing_refused, editing_refused_after_a_while, editing_refused_in_a_thread, nobody_came, message_deleted,
-                                         limited_by_headers, limited_by_text, really_limited, token_refused, refused_for_good)}
+                                         limited_by_headers, limited_by_text, really_limited, nearly_limited, token_refused, refused_for_good)}
 
 # Whatever goes wrong, once while the message is posted and once while it is edited.
 FAULTS = {

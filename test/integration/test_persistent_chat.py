@@ -84,6 +84,13 @@ def test_the_links_carry_it_encoded_once(site):
     assert parse_qs(urlsplit(link).query)["rid"] == [wanted]
 
 
+def test_a_room_with_long_lists_of_people_has_one(site):
+    room = site.room()
+    room.muted = [f"somebody.with.number.{number}" for number in range(20_000)]
+    site.start("Crowded", room)
+    discussion_of(site, room)
+
+
 def test_below_a_discussion_it_belongs_to_the_topmost_parent(site):
     top = site.room()
     middle = site.chat.add_discussion(top, "Talk", [site.nina, site.chat.bot])
@@ -115,6 +122,36 @@ def test_people_who_come_are_added(site):
     stays(lambda: site.carla not in discussion.members, 0.5, "the discussion without whom nobody recognised")
 
 
+def test_who_gets_a_link_by_the_api_is_added(site):
+    """The companion app asks for one when somebody joins by the call button."""
+    room = site.room()
+    meeting = site.start("Linked", room)
+    discussion = discussion_of(site, room)
+    site.api.link(meeting["id"], user=site.boris.creator())
+    wait_until(lambda: site.boris in discussion.members, SOON, "Boris in the discussion")
+    invited = len(site.chat.calls_of("groups.invite"))
+    for user in ({}, {"name": "Carla Example"}, {"id": ""}, {"username": "carla"}):
+        site.api.call("POST", f"/meetings/{meeting['id']}/links", {"user": user})
+    stays(lambda: len(site.chat.calls_of("groups.invite")) == invited, 0.5, "the discussion without whom nobody has named")
+    site.api.link(meeting["id"], user={"id": "nobodyOfThisName1"})
+    wait_until(lambda: len(site.chat.calls_of("groups.invite")) > invited, SOON, "somebody unknown to be invited")
+
+
+@pytest.mark.once
+def test_who_comes_before_the_chat_is_made_is_added_when_it_is(make_sites):
+    site = make_sites({"slow": {"extra": ON}})["slow"]
+    site.httpd.expect(TROUBLE)
+    fault = site.chat.fault("rooms.createDiscussion", "hang", times=1)
+    room = site.room()
+    meeting = site.start("Slow", room)
+    wait_until(lambda: fault.hits, SOON, "the discussion to be asked for")
+    for user in (site.boris, site.carla):
+        assert site.visitor(user).open(meeting["join_url"]).status == 303
+    fault.stop()
+    discussion = discussion_of(site, room, AFTER_RETRY)
+    wait_until(lambda: {site.boris, site.carla} <= set(discussion.members), AFTER_RETRY, "both in the discussion")
+
+
 @pytest.mark.parametrize("name", ["off", "mute"])
 def test_there_is_none_where_it_is_off_or_nothing_may_be_asked(all_sites, name):
     site = all_sites[name]
@@ -131,6 +168,15 @@ def test_a_meeting_that_brings_its_discussion_gets_no_other(site):
     landed = site.visitor().open(meeting["join_url"])
     assert landed.rid == chat_url(site, own)
     stays(lambda: site.chat.discussions(room) == [own], 1.5, "the only discussion")
+
+
+def test_a_visitors_room_has_none_and_that_is_no_failure(site):
+    """Omnichannel has no discussions."""
+    room = site.room("l")
+    meeting = site.start("Visitor", room)
+    site.message_of(meeting)
+    wait_until(lambda: [call for call in site.chat.calls_of("rooms.info") if call.query["roomId"] == room.id], SOON, "the question what kind of room it is")
+    stays(lambda: not site.chat.discussions(room) and meeting["id"] not in str(site.deliveries()), 1, "no discussion and no failure")
 
 
 FAULTS = ["lost", "hang", "500", "failure", "garbage"]

@@ -120,6 +120,19 @@ def test_a_user_with_the_creators_name_is_not_the_creator(site, meeting):
     assert site.visitor(namesake).open(meeting["join_url"]).role(meeting) == "guest"
 
 
+@pytest.mark.parametrize("odd", [{"name": "x" * 300}, {"name": "x" * 300_000}, {"name": None, "username": None}, {"username": "u" * 300}], ids=lambda odd: str(odd)[:30])
+def test_an_odd_profile_keeps_nobody_else_from_being_recognised(site, meeting, odd):
+    """Whoever has it could otherwise pass for a Rocket.Chat that fails, which is not asked for a while."""
+    site.httpd.expect(TROUBLE)
+    user = site.chat.add_user("odd", "Odd")
+    vars(user).update(odd)
+    for number in range(4):
+        user.token = f"token{number}of{user.id}"
+        assert site.visitor(user).open(meeting["join_url"]).role(meeting) == "guest"
+    somebody = site.chat.add_user("somebody", "Somebody")
+    assert site.visitor(somebody).open(meeting["join_url"]).name == "Somebody"
+
+
 def test_without_cookies_rocketchat_is_not_asked(site, meeting):
     before = len(me_calls(site))
     assert site.visitor().open(meeting["join_url"]).role(meeting) == "guest"

@@ -121,6 +121,7 @@ class Room:
         self.shown = shown or name
         self.members = list(members)
         self.encrypted = encrypted
+        self.muted = []
         self.messages = []
 
     def by(self, user, tmid=None):
@@ -141,6 +142,10 @@ class Room:
             value |= {"name": self.name, "fname": self.shown}
         if self.parent:
             value["prid"] = self.parent.id
+        if self.muted:
+            value["muted"] = self.muted
+        if self.messages:
+            value["lastMessage"] = self.messages[-1].as_json()
         if self.owner:
             value["u"] = self.owner.brief()
         return value

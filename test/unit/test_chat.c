@@ -145,6 +145,20 @@ static void live_message_says_who_is_there(void **state)
     assert_string_equal(line_of_people(2, names, 12), "In it: A, B");
 }
 
+static void closed_message_has_no_link(void **state)
+{
+    pxr_chat_t chat = weekly;
+
+    (void)state;
+    chat.state = PXR_MEETING_LIVE;
+    chat.closed = true;
+    chat.people = 2;
+    assert_string_equal(visible(message(&chat)),
+                        "Nina started a meeting: Weekly\n2 people are in it\nNobody else can join");
+    chat.state = PXR_MEETING_ENDED;
+    assert_null(strstr(message(&chat), "can join"));
+}
+
 static void the_same_people_give_the_same_text(void **state)
 {
     static const char *const names[] = {"Nina", "Bo"};
@@ -403,6 +417,7 @@ int main(void)
         cmocka_unit_test(nobody_is_named_where_people_are_only_counted),
         cmocka_unit_test(link_has_a_question_mark_because_clients_append_to_it),
         cmocka_unit_test(live_message_says_who_is_there),
+        cmocka_unit_test(closed_message_has_no_link),
         cmocka_unit_test(the_same_people_give_the_same_text),
         cmocka_unit_test(ended_message_has_duration_and_people_and_no_link),
         cmocka_unit_test(durations_are_written_for_people),

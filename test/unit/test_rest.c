@@ -355,12 +355,14 @@ static void what_is_too_large_is_not_taken(void **state)
     request = get("/long?262144");
     ask(&request, &result);
     check_answered(&result, 200);
+    assert_false(result.too_large);
     assert_int_equal(result.body_len, PXR_REST_ANSWER_MAX);
     assert_int_equal(strlen(result.body), PXR_REST_ANSWER_MAX);
     pxr_rest_result_clear(&result);
     request = get("/long?262145");
     ask(&request, &result);
     assert_int_equal(result.outcome, PXR_REST_UNKNOWN);
+    assert_true(result.too_large);
     assert_int_equal(result.status, 200);
     request = get("/json");
     request.answer_max = strlen(PLAIN_JSON);

@@ -355,6 +355,12 @@ static void status_lists_the_rooms_meetings(void **state)
          .state = PXR_MEETING_LIVE,
          .started_at = noon - 24 * 3600 * PXR_SECOND,
          .people = 1},
+        {.id = "idofthefourth",
+         .site_url = "https://rc.example",
+         .join_url = "https://rc.example/pexip/join/n",
+         .state = PXR_MEETING_LIVE,
+         .closed = true,
+         .people = 2},
     };
     BUFFER(out, PXR_CHAT_TEXT_SIZE);
 
@@ -371,7 +377,8 @@ static void status_lists_the_rooms_meetings(void **state)
         "https%3A%2F%2Frc.example%2Fpexip%2Fjoin%2Fl%3Fx%3D1&callProvider=Pexip)\n" Z u8"\u2022 " Z
         "Night shift, live since 2026-11-21 12:00 UTC, 1 person, "
         "[join](https://rc.example/conference/idofthethird?callUrl="
-        "https%3A%2F%2Frc.example%2Fpexip%2Fjoin%2Fm%3Fx%3D1&callProvider=Pexip)");
+        "https%3A%2F%2Frc.example%2Fpexip%2Fjoin%2Fm%3Fx%3D1&callProvider=Pexip)"
+        "\n" Z u8"\u2022 Meeting without a title, live, 2 people, nobody else can join");
     pxr_buf_init(&out, out.data, out.size);
     pxr_webhook_put_status(&out, NULL, 0, noon);
     assert_string_equal(out.data, Z "There is no meeting in this room");
