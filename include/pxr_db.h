@@ -79,12 +79,10 @@ pxr_db_status_t pxr_db_set_aside(const pxr_db_settings_t *settings, char *name, 
  * may have been replaced. */
 bool pxr_db_is_current(const pxr_db_t *db);
 
-#define PXR_DB_EPOCH_LEN PXR_EPOCH_MAX
-
 typedef struct {
-    int64_t revision;                 /* of the last committed transaction; inside one, its own */
-    char epoch[PXR_DB_EPOCH_LEN + 1]; /* differs after the database was replaced or restored */
-    pxr_time_t clock;                 /* the database's */
+    int64_t revision;              /* of the last committed transaction; inside one, its own */
+    char epoch[PXR_EPOCH_MAX + 1]; /* differs after the database was replaced or restored */
+    pxr_time_t clock;              /* the database's */
     int64_t own_revision; /* what this machine committed last, as the database remembers; 0:
                              nothing */
 } pxr_db_head_t;

@@ -1057,14 +1057,14 @@ static void remembers_epoch_and_own_revision(void **state)
     world_t w;
     pxr_db_t *other;
     pxr_db_head_t head;
-    char first[PXR_DB_EPOCH_LEN + 1];
+    char first[PXR_EPOCH_MAX + 1];
 
     (void)state;
     world_open(&w);
     head = look(w.db);
     assert_int_equal(head.revision, 0);
     assert_int_equal(head.own_revision, 0);
-    assert_int_equal(strlen(head.epoch), PXR_DB_EPOCH_LEN);
+    assert_int_equal(strlen(head.epoch), PXR_EPOCH_MAX);
     assert_true(llabs(head.clock - pxr_time_now()) < 60 * PXR_SECOND);
     memcpy(first, head.epoch, sizeof(first));
     OK(w.db, pxr_db_begin(w.db, &head));
@@ -1383,7 +1383,7 @@ static void an_upgrade_that_fails_has_changed_nothing(void **state)
 static void opens_again_what_it_has_made(void **state)
 {
     world_t w;
-    char epoch[PXR_DB_EPOCH_LEN + 1];
+    char epoch[PXR_EPOCH_MAX + 1];
     struct stat info;
 
     (void)state;
