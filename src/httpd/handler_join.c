@@ -2,7 +2,6 @@
 
 #include <apr_strings.h>
 
-#include "pxr_query.h"
 #include "pxr_tell.h"
 
 bool pxr_wants_json(request_rec *r)
@@ -70,7 +69,7 @@ static void read_query(pxr_visit_t *visit)
         [GUEST] = {.name = "guest", .value = guest, .size = sizeof(guest)},
     };
 
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, fields, FIELDS);
+    pxr_read_arguments(r, fields, FIELDS);
     pxr_text_line(visit->name, sizeof(visit->name), name, fields[NAME].len);
     visit->guest = fields[GUEST].present && !visit->info;
 }

@@ -23,6 +23,7 @@
 #include "pxr_metrics.h"
 #include "pxr_outside.h"
 #include "pxr_policy.h"
+#include "pxr_query.h"
 #include "pxr_rest.h"
 #include "pxr_schedule.h"
 #include "pxr_seen.h"
@@ -392,11 +393,7 @@ int pxr_handle_chat(request_rec *r, const pxr_call_t *call);
  * answer that a node can use, or the request comes from one of us: then nothing was answered. */
 bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply);
 
-/* handler_api.c: reads and parses the body, with `mend` after pxr_json_mend(). NULL where the
- * request has been answered, with *reply.
- */
-pxr_json_doc_t *pxr_read_json(request_rec *r, bool mend, int *reply);
-/* The meeting of this id, or that a further call of this id leads to. */
+/* handler_api.c: the meeting of this id, or that a further call of this id leads to. */
 bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found);
 
 /* info.c: the ways into a meeting; `host` may know the host PIN. Texts live as long as the view and
@@ -404,8 +401,19 @@ bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_fo
 void pxr_fill_info(apr_pool_t *p, const pxr_workspace_t *w, const pxr_view_t *view, bool host,
                    pxr_info_t *info);
 
-/* handler_api.c: a whole number in these bounds, of digits only. */
+/* arguments.c */
+
+/* pxr_query_read() of the query string. */
+void pxr_read_arguments(request_rec *r, pxr_query_field_t *fields, size_t count);
+/* Whether the query string has this parameter, whatever its value. */
+bool pxr_has_argument(request_rec *r, const char *name);
+/* A whole number in these bounds, of at most 18 digits and nothing else. */
 bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out);
+/* A list of words with commas between: sets named[i] for each name(i) that stands in it, with i
+ * from `first` up to but without `end`. False where there is another word. */
+bool pxr_read_words(const char *text, const char *(*name)(int), int first, int end, bool *named);
+/* Whether the path ends with the handler's marker, slashes aside. */
+bool pxr_ends_at_marker(const pxr_call_t *call);
 
 /* history_thread.c: threads that read the history end with their process, however the database
  * hangs. */
@@ -421,6 +429,9 @@ bool pxr_origin_is_foreign(request_rec *r, const pxr_workspace_t *w);
 /* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
  * belongs to the request and has a NUL behind it. */
 int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
+/* Reads and parses a body of the API, with `mend` after pxr_json_mend(); the caller frees it with
+ * pxr_json_free(). NULL where the request has been answered, with *reply. */
+pxr_json_doc_t *pxr_read_json(request_rec *r, bool mend, int *reply);
 
 /* outside.c: other servers that are asked while somebody waits for the answer. */
 void pxr_outside_child_init(void);
