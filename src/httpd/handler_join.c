@@ -270,8 +270,9 @@ static int welcome(pxr_visit_t *visit, bool by_key)
     return lead(visit, &who);
 }
 
-/* What the body says counts before the cookies: it was asked for, they come by themselves. */
-static int read_post(pxr_visit_t *visit, int *reply)
+/* What the body says counts before the cookies: it was asked for, they come by themselves. False
+ * where the request has been answered, with *reply. */
+static bool read_post(pxr_visit_t *visit, int *reply)
 {
     const pxr_workspace_t *w = visit->call->workspace;
     request_rec *r = visit->r;
@@ -282,14 +283,14 @@ static int read_post(pxr_visit_t *visit, int *reply)
         *reply = status == HTTP_BAD_REQUEST || status == HTTP_REQUEST_ENTITY_TOO_LARGE
                      ? pxr_reply_problem(r, status, why)
                      : status;
-        return 0;
+        return false;
     }
     if ((visit->posted || apr_table_get(r->headers_in, "Origin") != NULL) &&
         !pxr_identity_from_site(r, w)) {
         *reply = pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
-        return 0;
+        return false;
     }
-    return 1;
+    return true;
 }
 
 static int visit_meeting(pxr_visit_t *visit)

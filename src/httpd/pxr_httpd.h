@@ -239,7 +239,7 @@ typedef struct {
 
 /* Goes on with what a former server left, or begins anew, and opens the store. False, with a line
  * in the log, where the server must not start. */
-int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
+bool pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
 
 /* Under which it is kept while a server is restarted. */
 #define PXR_RETAINED_KEY "mod_pexip_rc 3"
@@ -249,7 +249,7 @@ int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_stor
 const char *pxr_memory_check(apr_pool_t *p);
 
 /* The same after a graceful restart, when the memory is there already. */
-int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
+bool pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
 
 /* lifecycle.c */
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
@@ -261,14 +261,19 @@ bool pxr_is_leaving(void);
 const pxr_db_settings_t *pxr_database(void);
 /* What the configuration asks for, with the defaults. */
 pxr_db_settings_t pxr_database_wanted(apr_pool_t *p);
-const char *pxr_state_dir(void);
-/* Whether such a database, or the administrator, wants it to be there. */
-bool pxr_state_dir_is_needed(const pxr_db_settings_t *settings);
 /* The working set, NULL where no workspace is configured. */
 const pxr_store_t *pxr_store(void);
 pxr_time_t pxr_started_at(void);
 /* Whether a configuration is read while httpd runs: a failure would end it. Any process. */
-int pxr_is_reload(void);
+bool pxr_is_reload(void);
+
+/* state_dir.c: the directory that is configured. */
+const char *pxr_state_dir(void);
+/* Whether such a database, or the administrator, wants it to be there. */
+bool pxr_state_dir_is_needed(const pxr_db_settings_t *settings);
+/* Makes it for the run user, or closes to others what is there. Start-up only; false, with a line
+ * in the log, where it cannot be had. */
+bool pxr_state_dir_make(server_rec *s, const char *path);
 
 /* pool.c: a pool with an allocator of its own, for a thread of ours. Prefork's pools know no other
  * thread: nothing of theirs is locked. NULL where there is no memory; the caller destroys it. Any
@@ -452,11 +457,16 @@ void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what
                       const pxr_rest_result_t *result, const char *why);
 void pxr_outside_fill(apr_pool_t *p, const pxr_call_t *call, pxr_outside_page_t *page);
 
-/* event_log.c: what PexipRCEventLog names, opened before children exist, in the pool of the
- * configuration. */
-const char *pxr_event_log_check(apr_pool_t *p); /* NULL or a sentence; touches nothing */
-int pxr_event_log_open(server_rec *s, apr_pool_t *pconf);
+/* event_log.c: what PexipRCEventLog names. */
+
+/* Whether it could be opened. NULL or a sentence; touches nothing. */
+const char *pxr_event_log_check(apr_pool_t *p);
+/* Opens it before children exist, for as long as this configuration lasts. False, with a line in
+ * the log, where that fails. */
+bool pxr_event_log_open(server_rec *s, apr_pool_t *pconf);
+/* Closes what only the parent process may have open. */
 void pxr_event_log_child_init(void);
+/* "off", "on" or "failed". */
 const char *pxr_event_log_state(void);
 /* Any thread. Never waits for a program that does not read: then the line is lost and counted. */
 void pxr_event_log_write(request_rec *r, const pxr_call_t *call, const pxr_log_entry_t *entry);
