@@ -117,6 +117,8 @@
 #define PXR_HOLD_MOST (300 * PXR_SECOND)
 /* Clocks of two nodes may differ by this much (event reference 1.9). */
 #define PXR_CLOCK_TOLERANCE (2 * PXR_SECOND)
+/* Nothing ends in a round before which our wall clock has parted from the steady one by more. */
+#define PXR_CLOCK_JUMP (60 * PXR_SECOND)
 /* A leg that nobody has said anything about for so long is taken for gone. */
 #define PXR_LEG_SILENCE (12 * 3600 * PXR_SECOND)
 /* The same where its node has restarted its publisher since and never mentioned the leg again. */
