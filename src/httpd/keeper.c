@@ -146,6 +146,7 @@ static pxr_db_status_t work(pxr_keeper_t *k)
         /* Perhaps only this connection was lost: to a server that was restarted, or that has thrown
          * out a machine which stood still. */
         hang_up(k);
+        k->blocked_since = 0;
         status = try(k);
     }
     if (k->blocked_since != 0 && k->blocked_since + PATIENCE < pxr_time_now()) {

@@ -127,12 +127,14 @@ static bool is_slow(const pxr_store_t *store, pxr_time_t now)
            atomic_load(&store->segment->ticked_at) + PXR_SECOND > now;
 }
 
+/* What the first rounds after a standstill say of the database need not be so: they may fail, or
+ * seem to have been kept waiting for as long as the machine stood still. */
 static bool is_answering(const pxr_store_t *store)
 {
     pxr_keep_health_t health;
 
     pxr_store_keep_health(store, &health);
-    return health.state == PXR_KEEPER_OK;
+    return health.state == PXR_KEEPER_OK || is_catching_up(store);
 }
 
 bool pxr_store_await_others(const pxr_store_t *store, int64_t wait)

@@ -373,7 +373,12 @@ static void who_asks_a_machine_that_stood_still_waits_longer(void **state)
     assert_int_equal(pthread_create(&asker.thread, NULL, ask_briefly, &asker), 0);
     pause_for(2 * PXR_MISS_WAIT);
     assert_int_equal(atomic_load(&asker.answer), -1);
-    pxr_store_round_ends(&m.w.store, true);
+    /* The first round fails, because its connection was closed meanwhile. */
+    set_in_touch(&m.w, PXR_KEEPER_UNREACHABLE);
+    pxr_store_round_ends(&m.w.store, false);
+    pause_for(30000);
+    assert_int_equal(atomic_load(&asker.answer), -1);
+    set_in_touch(&m.w, PXR_KEEPER_OK);
     do_round(&m.w, true);
     pthread_join(asker.thread, NULL);
     assert_int_equal(atomic_load(&asker.answer), 1);
