@@ -24,7 +24,7 @@ DB    = $(wildcard src/db/*.c)
 ROCKETCHAT = $(wildcard src/rocketchat/*.c)
 HTTPD = $(wildcard src/httpd/*.c) mod_pexip_rc.c
 PURE  = $(CORE) $(STORE) $(JSON) $(ROCKETCHAT)
-APR   = $(DB) $(HTTPD) test/unit/test_db.c
+APR   = $(DB) $(HTTPD) $(wildcard test/unit/test_db*.c)
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla -Wformat=2

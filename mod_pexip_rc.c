@@ -2,15 +2,19 @@
  * mod_pexip_rc joins Rocket.Chat and Pexip Infinity. This file is the map: the module record and
  * everything that httpd calls.
  *
- *   configuration   src/httpd/directives.c, settings.c, check.c, secrets.c
- *   processes       src/httpd/lifecycle.c, segment.c, helper.c, leader.c
- *   database        src/httpd/keeper.c, keeper_round.c
- *   requests        src/httpd/claim.c leads each to its handler_*.c
+ *   configuration   src/httpd/directives.c, settings.c, check.c, check_use.c, secrets.c
+ *   processes       src/httpd/lifecycle.c, segment.c, state_dir.c, helper.c, leader.c, pool.c
+ *   database        src/httpd/keeper.c, keeper_round.c, keeper_read.c, keeper_forget.c
+ *   Rocket.Chat     src/httpd/messenger.c, messenger_steps.c, messenger_answers.c
+ *   requests        src/httpd/claim.c leads each to its handler_*.c, which read them with
+ *                   arguments.c and body.c and answer with reply.c and pages.c
+ *   meetings        src/httpd/creation.c, whoever wants one
  *   who joins       src/httpd/handler_join.c, join_body.c, join_pages.c, identity.c
  *   others asked    src/httpd/outside.c, fallback.c
  *   media location  src/httpd/media_location.c
- *   history         src/httpd/handler_history.c, history_thread.c, history_page.c
+ *   history         src/httpd/handler_history.c, handler_people.c, history_thread.c, history_page.c
  *   audit trail     src/httpd/event_log.c
+ *   administrators  src/httpd/handler_status.c, status_*.c, setup_page.c, sections.c
  *   monitoring      src/httpd/handler_metrics.c, metrics_text.c, status_hook.c
  *   credentials     src/httpd/provider.c
  */

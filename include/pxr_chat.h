@@ -80,6 +80,7 @@ void pxr_chat_message_id(const char *secret, const char *meeting_id, pxr_chat_pu
  * conference's name, and the day of `now` (UTC). No meeting has an id of this kind. */
 void pxr_chat_record_id(const char *secret, const char *room_id, uint64_t conference,
                         pxr_time_t now, char out[PXR_CHAT_RECORD_ID_LEN + 1]);
+/* Whether an id is such a record's. */
 bool pxr_chat_is_record(const char *id);
 
 #endif

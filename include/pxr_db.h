@@ -58,6 +58,8 @@ typedef enum {
 /* Connects. *db is set whatever comes of it, so that pxr_db_why() can tell; it must be closed.
  * Allocates from a pool of its own. */
 pxr_db_status_t pxr_db_open(pxr_db_t **db, const pxr_db_settings_t *settings, pxr_db_role_t role);
+
+/* Rolls back what is not committed, disconnects and releases everything. NULL is fine. */
 void pxr_db_close(pxr_db_t *db);
 
 /* What the last failure was about, one line, without secrets. Never NULL; valid until the next call
@@ -79,12 +81,10 @@ pxr_db_status_t pxr_db_set_aside(const pxr_db_settings_t *settings, char *name, 
  * may have been replaced. */
 bool pxr_db_is_current(const pxr_db_t *db);
 
-#define PXR_DB_EPOCH_LEN PXR_EPOCH_MAX
-
 typedef struct {
-    int64_t revision;                 /* of the last committed transaction; inside one, its own */
-    char epoch[PXR_DB_EPOCH_LEN + 1]; /* differs after the database was replaced or restored */
-    pxr_time_t clock;                 /* the database's */
+    int64_t revision;              /* of the last committed transaction; inside one, its own */
+    char epoch[PXR_EPOCH_MAX + 1]; /* differs after the database was replaced or restored */
+    pxr_time_t clock;              /* the database's */
     int64_t own_revision; /* what this machine committed last, as the database remembers; 0:
                              nothing */
 } pxr_db_head_t;
@@ -95,7 +95,10 @@ pxr_db_status_t pxr_db_look(pxr_db_t *db, pxr_db_head_t *head);
 /* Begins a transaction that writes: only one of all machines is inside one, and it sees everything
  * that was committed before. After any failure inside: pxr_db_rollback(). */
 pxr_db_status_t pxr_db_begin(pxr_db_t *db, pxr_db_head_t *head);
+/* Ends it. After a failure nothing of it is there, unless the connection was lost meanwhile: then
+ * nobody knows. */
 pxr_db_status_t pxr_db_commit(pxr_db_t *db);
+/* Gives it up, if there is one. pxr_db_why() still tells what went wrong before. */
 void pxr_db_rollback(pxr_db_t *db);
 
 /* Inside a transaction: gives the database another epoch. */

@@ -30,6 +30,7 @@ typedef enum {
     PXR_EVENT_KINDS,
 } pxr_event_kind_t;
 
+/* What an event says of something that is so or is not. */
 typedef enum { PXR_UNSAID, PXR_NO, PXR_YES } pxr_answer3_t;
 
 typedef enum {
@@ -157,7 +158,7 @@ typedef struct {
     pxr_order_t order;   /* of the newest event */
 } pxr_share_t;
 
-/* What an event may say of a leg, or leave as it was said before. */
+/* What an event may say of a leg, or leave as it was said before; of each it is kept when. */
 typedef enum {
     PXR_SAID_NAME,
     PXR_SAID_PROTOCOL,
@@ -205,6 +206,7 @@ typedef struct {
     uint64_t related[PXR_RELATED_MAX];
 } pxr_scene_t;
 
+/* What of a scene has changed, or-ed together. */
 #define PXR_CHANGED_MEETING 1u
 #define PXR_CHANGED_SHARE 2u
 #define PXR_CHANGED_FORMER 4u

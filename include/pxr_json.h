@@ -41,6 +41,8 @@ pxr_json_doc_t *pxr_json_parse(const char *body, size_t len, pxr_buf_t *why);
 /* Replaces in place what the parser or a reader would refuse although it harms nobody: bad UTF-8,
  * NUL escapes, lone surrogates, numbers beyond all range. */
 void pxr_json_mend(char *body, size_t len);
+
+/* Releases a document and its texts. NULL is fine. */
 void pxr_json_free(pxr_json_doc_t *doc);
 
 /* POST api/v1/meetings, interface section 5. */
@@ -89,14 +91,14 @@ typedef enum {
 pxr_status_t pxr_json_read_action(const pxr_json_doc_t *doc, pxr_delivery_action_t *out,
                                   pxr_buf_t *why);
 
-/* The functions below return text that the caller releases with pxr_json_text_free(), or NULL where
- * memory ran out. */
+/* The functions below that write return text that the caller releases with pxr_json_text_free(), or
+ * NULL where memory ran out. NULL is fine here, too. */
 void pxr_json_text_free(char *text);
 
 /* One meeting as it reads. `join_url` is the prefix before the key. */
 char *pxr_json_write_meeting(const pxr_view_t *view, const char *join_url);
 
-/* A page of a list, built one by one. */
+/* A page of a list, built one by one. pxr_json_list_new() returns NULL where memory ran out. */
 typedef struct pxr_json_list pxr_json_list_t;
 pxr_json_list_t *pxr_json_list_new(void);
 void pxr_json_list_add(pxr_json_list_t *list, const pxr_view_t *view, const char *join_url);
@@ -109,6 +111,7 @@ pxr_json_history_t *pxr_json_history_new(void);
 void pxr_json_history_add(pxr_json_history_t *page, const pxr_past_t *past);
 char *pxr_json_history_end(pxr_json_history_t *page, const char *next);
 
+/* A personal link, and whose role it gives. */
 char *pxr_json_write_link(const char *url, bool host);
 
 /* Where a visitor of a join page is led to, and whether he was recognised. */

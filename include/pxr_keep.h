@@ -19,7 +19,7 @@ typedef enum {
     PXR_KEEP_SHARED,  /* others may */
 } pxr_keep_t;
 
-/* Start-up only, before other processes are there. */
+/* Says how the working set is kept. Start-up only, before other processes are there. */
 void pxr_store_keep(const pxr_store_t *store, pxr_keep_t how);
 /* Any thread. */
 pxr_keep_t pxr_store_kept(const pxr_store_t *store);
@@ -64,6 +64,7 @@ bool pxr_store_knows_all(const pxr_store_t *store, pxr_time_t now);
 /* Waits for the bell, at most `wait` microseconds. *heard is what was heard of it so far. */
 void pxr_store_listen(const pxr_store_t *store, uint32_t *heard, int64_t wait);
 
+/* Whoever has begun to wait by now is answered by what this round brings. */
 void pxr_store_round_begins(const pxr_store_t *store);
 /* `pulled`: all that there was has been read. Wakes who waits. */
 void pxr_store_round_ends(const pxr_store_t *store, bool pulled);
@@ -83,7 +84,9 @@ typedef struct {
     uint32_t emptied; /* how often it had to be filled anew; set by the store */
 } pxr_keep_state_t;
 
+/* Copies what was noted last. No lock. */
 void pxr_store_keep_state(const pxr_store_t *store, pxr_keep_state_t *state);
+/* Notes it, in one piece. */
 pxr_status_t pxr_store_keep_note(const pxr_store_t *store, const pxr_keep_state_t *state);
 
 /* What has changed. */
@@ -216,7 +219,7 @@ typedef struct {
     pxr_time_t commit_at;  /* last commit */
     pxr_time_t busy_since; /* the call that is under way; 0: none */
     int64_t revision;
-    int64_t clock_ahead; /* the database's clock before ours */
+    int64_t clock_ahead; /* the database's clock before ours; 0 where they agree well enough */
     uint32_t machines;   /* alive, this one included */
     uint32_t not_loaded; /* meetings of the database for which there was no room */
     uint32_t refused;    /* records that the database would not take */
@@ -224,6 +227,7 @@ typedef struct {
 } pxr_keep_health_t;
 
 void pxr_store_keep_tell(const pxr_store_t *store, const pxr_keep_health_t *health);
+/* Any thread. What was told last. */
 void pxr_store_keep_health(const pxr_store_t *store, pxr_keep_health_t *out);
 
 #endif

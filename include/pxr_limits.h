@@ -48,6 +48,8 @@
 #define PXR_NUMBER_PREFIX_MAX 16
 #define PXR_NUMBER_DIGITS_MIN 4
 #define PXR_NUMBER_DIGITS_MAX 15
+/* So many numbers are drawn for a meeting, which takes the first that is free; and for so long
+ * after its end nobody else gets that number. */
 #define PXR_NUMBER_CANDIDATES 32
 #define PXR_NUMBER_HOLD (24 * 3600 * PXR_SECOND)
 
@@ -113,10 +115,14 @@
 #define PXR_SILENCE_DEFAULT (60 * PXR_SECOND)
 #define PXR_LIFETIME_DEFAULT (24 * 3600 * PXR_SECOND)
 #define PXR_HISTORY_DEFAULT (90 * 24 * 3600 * PXR_SECOND)
+/* For so long somebody who asks for an empty meeting holds its end, because he may be typing a PIN;
+ * all who do so together no longer than the second. */
 #define PXR_HOLD (60 * PXR_SECOND)
 #define PXR_HOLD_MOST (300 * PXR_SECOND)
 /* Clocks of two nodes may differ by this much (event reference 1.9). */
 #define PXR_CLOCK_TOLERANCE (2 * PXR_SECOND)
+/* Nothing ends in a round before which our wall clock has parted from the steady one by more. */
+#define PXR_CLOCK_JUMP (60 * PXR_SECOND)
 /* A leg that nobody has said anything about for so long is taken for gone. */
 #define PXR_LEG_SILENCE (12 * 3600 * PXR_SECOND)
 /* The same where its node has restarted its publisher since and never mentioned the leg again. */
@@ -133,6 +139,8 @@
  * are places, may be in them. */
 #define PXR_OUTSIDE_PLACES 64
 #define PXR_OUTSIDE_SHARE 8
+/* Servers of which it is remembered how they do. After so many failures in a row one is not asked
+ * for so long. */
 #define PXR_TARGETS_MAX 256
 #define PXR_BREAKER_FAILURES 3
 #define PXR_BREAKER_OPEN (5 * PXR_SECOND)
@@ -144,7 +152,8 @@
 /* Nodes of all workspaces of which it is remembered when they asked. */
 #define PXR_ASKERS_MAX 1024
 
-/* Sessions of Rocket.Chat. */
+/* Sessions of Rocket.Chat: how many are remembered, for how long, and how long the answer about one
+ * is waited for. */
 #define PXR_SESSIONS_MAX 1024
 #define PXR_SESSION_KEEP (60 * PXR_SECOND)
 #define PXR_SESSION_WAIT (3 * PXR_SECOND / 2)
@@ -188,10 +197,13 @@
 #define PXR_REST (60 * PXR_SECOND)
 /* A reader that was stopped for longer than this looks again before it believes a miss. */
 #define PXR_READ_STALL (PXR_REST / 2)
+/* Meetings that have ended are remembered, to be refused properly, while there is room. */
 #define PXR_ENDED_KEEP (24 * 3600 * PXR_SECOND)
-/* Left participants are remembered for late events (event reference 4.3). */
+/* Left participants are remembered for late events (event reference 4.3); where there is no room
+ * for new ones, only for the shorter time. */
 #define PXR_LEFT_KEEP (3600 * PXR_SECOND)
 #define PXR_LEFT_KEEP_SHORT (60 * PXR_SECOND)
+/* How long the lock is waited for, before somebody is told that it cannot be had. */
 #define PXR_LOCK_WAIT (2 * PXR_SECOND)
 
 /* Database. */

@@ -67,9 +67,10 @@ typedef struct {
     char name[PXR_PEXIP_TEXT_MAX + 1]; /* to be shown */
 } pxr_session_t;
 
-/* False where it is not known (any more). */
+/* What is remembered of this user's session with this token; false where nothing is (any more). */
 bool pxr_store_session_find(const pxr_store_t *store, uint32_t workspace, const char *user_id,
                             const char *token, pxr_session_t *out);
+/* Remembers it, perhaps in the place of another one. */
 void pxr_store_session_note(const pxr_store_t *store, uint32_t workspace, const char *user_id,
                             const char *token, const pxr_session_t *session);
 

@@ -39,6 +39,9 @@ bool pxr_text_plain(const char *text, size_t max);
 /* Length in bytes of the well-formed sequence at `text`, 0 where there is none. */
 size_t pxr_utf8_sequence(const char *text, size_t len);
 
+/* The code point of a sequence whose length is the one that pxr_utf8_sequence() has told. */
+uint32_t pxr_utf8_code_point(const char *text, size_t len);
+
 /* Number of code points of valid UTF-8. */
 size_t pxr_utf8_count(const char *text, size_t len);
 

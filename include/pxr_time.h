@@ -9,7 +9,7 @@
 typedef int64_t pxr_time_t;
 
 #define PXR_TIME_NEVER INT64_MAX
-/* Length of "2026-11-22T10:00:00.000Z" with its NUL. */
+/* Bytes that take a text such as "2026-11-22T10:00:00.000Z" with its NUL. */
 #define PXR_TIME_TEXT 32
 
 /* Reads a date-time of RFC 3339 with any offset; fractions beyond microseconds are dropped. False

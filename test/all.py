@@ -51,11 +51,8 @@ def lint():
 
 
 @contextmanager
-def database_for(program):
+def database():
     """The tests of the database run on a PostgreSQL as well, which they are told by a variable."""
-    if program.name != "test_db":
-        yield {}
-        return
     from postgresql import PostgreSQL
     with TemporaryDirectory(prefix="pxr-pg-", dir="/tmp") as directory:
         os.chmod(directory, 0o755)      # it runs as somebody else
@@ -63,22 +60,28 @@ def database_for(program):
             yield {"PXR_TEST_PGSQL": server.conninfo}
 
 
-def unit():
+def unit_programs(programs, **environment):
     passed = failed = 0
     texts = []
-    programs = sorted(path for path in (BUILD / "unit").glob("test_*") if path.suffix == "")
-    if not programs:
-        return 0, 1, "no unit test was built"
     for program in programs:
-        with database_for(program) as environment:
-            status, text = run([str(program)], ASAN_OPTIONS="detect_leaks=1", **environment)
+        status, text = run([str(program)], ASAN_OPTIONS="detect_leaks=1", **environment)
         good = count(r"^\[  PASSED  \] (\d+) test", text)
         bad = count(r"^\[  FAILED  \] (\d+) test", text)
         passed += good
         failed += bad or int(status != 0)
         if status != 0:
             texts.append(f"{program.name}:\n{text}")
-    return passed, failed, "\n".join(texts)
+    return passed, failed, texts
+
+
+def unit():
+    programs = sorted(path for path in (BUILD / "unit").glob("test_*") if path.suffix == "")
+    if not programs:
+        return 0, 1, "no unit test was built"
+    passed, failed, texts = unit_programs(path for path in programs if not path.name.startswith("test_db"))
+    with database() as environment:
+        of_database = unit_programs((path for path in programs if path.name.startswith("test_db")), **environment)
+    return passed + of_database[0], failed + of_database[1], "\n".join(texts + of_database[2])
 
 
 def play():

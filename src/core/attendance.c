@@ -39,24 +39,18 @@ static void add_leg(pxr_attendee_t *person, const pxr_roster_leg_t *leg)
 size_t pxr_attendance(pxr_roster_leg_t *legs, size_t count, uint32_t *index, pxr_attendee_t *people,
                       size_t max)
 {
-    size_t persons = 0;
+    size_t persons = pxr_roster_group(legs, count, index);
+    size_t begun = 0;
 
-    pxr_roster_group(legs, count, index);
     for (size_t i = 0; i < count; i++) {
-        size_t root = pxr_roster_root(legs, i);
-        if (!legs[root].in_room) {
+        size_t person = legs[i].person;
+        if (person == PXR_NO_PERSON || person >= max) {
             continue;
         }
-        if (root == i) {
-            legs[i].person = persons++;
-            if (legs[i].person < max) {
-                people[legs[i].person] =
-                    (pxr_attendee_t){.id = legs[i].leg.uuid, .name = "", .protocol = ""};
-            }
+        if (person == begun) {
+            people[begun++] = (pxr_attendee_t){.id = legs[i].leg.uuid, .name = "", .protocol = ""};
         }
-        if (legs[root].person < max) {
-            add_leg(&people[legs[root].person], &legs[i]);
-        }
+        add_leg(&people[person], &legs[i]);
     }
     return persons;
 }

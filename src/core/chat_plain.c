@@ -23,17 +23,6 @@ static const char *const instead[128] = {
     ['@'] = "@" APART,  [')'] = APART ")" APART, /* 8) */
 };
 
-static uint32_t code_point(const char *text, size_t step)
-{
-    static const unsigned char masks[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    uint32_t value = (unsigned char)text[0] & masks[step];
-
-    for (size_t i = 1; i < step; i++) {
-        value = value << 6 | ((unsigned char)text[i] & 0x3F);
-    }
-    return value;
-}
-
 static bool is_blank(uint32_t c)
 {
     return c <= 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
@@ -55,7 +44,7 @@ static bool is_wide_dot(uint32_t c)
 /* Writes what stands for one character; `rest` is what follows it. */
 static void put_character(pxr_buf_t *piece, const char *text, size_t step, size_t rest)
 {
-    uint32_t c = code_point(text, step);
+    uint32_t c = pxr_utf8_code_point(text, step);
 
     if (is_dropped(c)) {
         return;
@@ -91,7 +80,7 @@ static bool put_within(pxr_buf_t *out, const char *text, size_t len, size_t unit
             step = 1;
             continue;
         }
-        if (is_blank(code_point(text + i, step))) {
+        if (is_blank(pxr_utf8_code_point(text + i, step))) {
             blank = *used > 0;
             continue;
         }
@@ -139,7 +128,7 @@ void pxr_chat_put_code(pxr_buf_t *out, const char *text, size_t len, const char 
         uint32_t c;
 
         step = pxr_utf8_sequence(text + i, len - i);
-        c = step > 0 ? code_point(text + i, step) : 0x200B;
+        c = step > 0 ? pxr_utf8_code_point(text + i, step) : 0x200B;
         step = step > 0 ? step : 1;
         if (is_dropped(c)) {
             continue;

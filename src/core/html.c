@@ -22,20 +22,6 @@ static const range_t unwanted[] = {
     {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB}, {0xE0000, 0xE0FFF},
 };
 
-/* Of a well-formed sequence. */
-static uint32_t code_point(const char *text, size_t len)
-{
-    uint32_t code = (unsigned char)text[0];
-
-    if (len > 1) {
-        code &= 0x7Fu >> len;
-    }
-    for (size_t i = 1; i < len; i++) {
-        code = code << 6 | ((unsigned char)text[i] & 0x3F);
-    }
-    return code;
-}
-
 static bool is_unwanted(uint32_t code)
 {
     for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
@@ -84,7 +70,8 @@ static void put_text(const pxr_html_t *html, const char *text, size_t len, size_
 
     for (size_t count = 0; i < len && count < most; count++) {
         size_t step = pxr_utf8_sequence(text + i, len - i);
-        const char *instead = step == 0 ? REPLACEMENT : substitute(code_point(text + i, step));
+        const char *instead =
+            step == 0 ? REPLACEMENT : substitute(pxr_utf8_code_point(text + i, step));
         if (instead != NULL) {
             put(html, text + start, i - start);
             put(html, instead, strlen(instead));

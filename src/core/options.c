@@ -54,12 +54,10 @@ static const option_def_t defs[] = {
     {"automatic_participants", KIND_DIRECTIVE, "is a list and cannot be set here", 0, 0},
 };
 
-static const char *const layouts[] = {
-    "one_main_zero_pips",        "one_main_seven_pips",        "one_main_twentyone_pips",
-    "two_mains_twentyone_pips",  "four_mains_zero_pips",       "nine_mains_zero_pips",
-    "sixteen_mains_zero_pips",   "twentyfive_mains_zero_pips", "five_mains_seven_pips",
-    "one_main_thirtythree_pips",
-};
+static const char layouts[] =
+    "one_main_zero_pips, one_main_seven_pips, one_main_twentyone_pips, two_mains_twentyone_pips, "
+    "four_mains_zero_pips, nine_mains_zero_pips, sixteen_mains_zero_pips, "
+    "twentyfive_mains_zero_pips, five_mains_seven_pips, one_main_thirtythree_pips";
 
 static const option_def_t *find_def(const char *name)
 {
@@ -71,17 +69,19 @@ static const option_def_t *find_def(const char *name)
     return NULL;
 }
 
+/* Words have blanks between them, perhaps with commas. */
 static bool is_word_of(const char *words, const char *value)
 {
+    static const char between[] = " ,";
     size_t len = strlen(value);
-    const char *at = words;
 
-    while (len > 0 && *at != '\0') {
-        size_t word = strcspn(at, " ");
-        if (word == len && memcmp(at, value, len) == 0) {
+    while (len > 0 && *words != '\0') {
+        size_t word = strcspn(words, between);
+        if (word == len && memcmp(words, value, len) == 0) {
             return true;
         }
-        at += word + (at[word] == ' ' ? 1 : 0);
+        words += word;
+        words += strspn(words, between);
     }
     return false;
 }
@@ -164,20 +164,12 @@ bool pxr_option_is_true(const pxr_answer_settings_t *settings, const char *name)
 
 bool pxr_layout_known(const char *view)
 {
-    for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
-        if (strcmp(layouts[i], view) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return is_word_of(layouts, view);
 }
 
 const char *pxr_layout_names(void)
 {
-    return "one_main_zero_pips, one_main_seven_pips, one_main_twentyone_pips, "
-           "two_mains_twentyone_pips, four_mains_zero_pips, nine_mains_zero_pips, "
-           "sixteen_mains_zero_pips, twentyfive_mains_zero_pips, five_mains_seven_pips, "
-           "one_main_thirtythree_pips";
+    return layouts;
 }
 
 void pxr_option_put(pxr_buf_t *out, const pxr_option_t *option)

@@ -4,7 +4,7 @@
 #include "core_internal.h"
 
 /* Groups are trees over leg numbers; the root of a tree is the leg that came first. */
-size_t pxr_roster_root(pxr_roster_leg_t *legs, size_t i)
+static size_t root_of(pxr_roster_leg_t *legs, size_t i)
 {
     while (legs[i].group != i) {
         legs[i].group = legs[legs[i].group].group;
@@ -15,8 +15,8 @@ size_t pxr_roster_root(pxr_roster_leg_t *legs, size_t i)
 
 static void unite(pxr_roster_leg_t *legs, size_t a, size_t b)
 {
-    a = pxr_roster_root(legs, a);
-    b = pxr_roster_root(legs, b);
+    a = root_of(legs, a);
+    b = root_of(legs, b);
     if (a < b) {
         legs[b].group = a;
     } else {
@@ -102,7 +102,29 @@ static void add_leg(pxr_person_t *person, const pxr_roster_leg_t *leg)
     }
 }
 
-void pxr_roster_group(pxr_roster_leg_t *legs, size_t count, uint32_t *index)
+/* A group is a person where one of its legs is in the room: the others may be its control
+ * connection, or a watcher of breakout rooms. */
+static size_t number_people(pxr_roster_leg_t *legs, size_t count)
+{
+    size_t people = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (pxr_leg_in_room(&legs[i].leg)) {
+            legs[root_of(legs, i)].in_room = true;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t root = root_of(legs, i);
+        if (root != i) {
+            legs[i].person = legs[root].person;
+        } else {
+            legs[i].person = legs[i].in_room ? people++ : PXR_NO_PERSON;
+        }
+    }
+    return people;
+}
+
+size_t pxr_roster_group(pxr_roster_leg_t *legs, size_t count, uint32_t *index)
 {
     size_t size = pxr_roster_index_size(count);
 
@@ -117,38 +139,27 @@ void pxr_roster_group(pxr_roster_leg_t *legs, size_t count, uint32_t *index)
             enter(legs, i, which, index, size);
         }
     }
-    /* A group is a person where one of its legs is in the room: the others may be its control
-     * connection, or a watcher of breakout rooms. */
-    for (size_t i = 0; i < count; i++) {
-        if (pxr_leg_in_room(&legs[i].leg)) {
-            legs[pxr_roster_root(legs, i)].in_room = true;
-        }
-    }
+    return number_people(legs, count);
 }
 
 size_t pxr_roster_people(pxr_roster_leg_t *legs, size_t count, uint32_t *index,
                          pxr_person_t *people, size_t max)
 {
-    size_t persons = 0;
+    size_t persons = pxr_roster_group(legs, count, index);
+    size_t begun = 0;
 
-    pxr_roster_group(legs, count, index);
     for (size_t i = 0; i < count; i++) {
-        size_t root = pxr_roster_root(legs, i);
-        if (!legs[root].in_room) {
+        size_t person = legs[i].person;
+        if (person == PXR_NO_PERSON || person >= max) {
             continue;
         }
-        if (root == i) {
-            legs[i].person = persons++;
-            if (legs[i].person < max) {
-                people[legs[i].person] = (pxr_person_t){.id = legs[i].leg.uuid,
-                                                        .name = "",
-                                                        .protocol = "",
-                                                        .connected_at = legs[i].leg.connected_at};
-            }
+        if (person == begun) {
+            people[begun++] = (pxr_person_t){.id = legs[i].leg.uuid,
+                                             .name = "",
+                                             .protocol = "",
+                                             .connected_at = legs[i].leg.connected_at};
         }
-        if (legs[root].person < max) {
-            add_leg(&people[legs[root].person], &legs[i]);
-        }
+        add_leg(&people[person], &legs[i]);
     }
     return persons;
 }

@@ -121,6 +121,17 @@ size_t pxr_utf8_sequence(const char *text, size_t len)
     return need;
 }
 
+uint32_t pxr_utf8_code_point(const char *text, size_t len)
+{
+    static const unsigned char masks[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    uint32_t value = (unsigned char)text[0] & masks[len];
+
+    for (size_t i = 1; i < len; i++) {
+        value = value << 6 | ((unsigned char)text[i] & 0x3F);
+    }
+    return value;
+}
+
 bool pxr_utf8_valid(const char *text, size_t len)
 {
     size_t i = 0;

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "pxr_limits.h"
 #include "pxr_text.h"
 
-#define SECOND ((int64_t)1000000)
 #define LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
-#define HUNDRED_YEARS (INT64_C(36525) * 86400 * SECOND)
+#define HUNDRED_YEARS (INT64_C(36525) * 86400 * PXR_SECOND)
 
 /* Days since 1970-01-01 of a proleptic Gregorian date; years count from March, so that the leap
  * day is the last one. */
@@ -97,7 +97,7 @@ bool pxr_time_parse(const char *text, size_t len, pxr_time_t *out)
         return false;
     }
     if (at < len && text[at] == '.') {
-        int64_t unit = SECOND / 10;
+        int64_t unit = PXR_SECOND / 10;
         size_t first = ++at;
         while (at < len && pxr_is_digit(text[at])) {
             micro += unit * (text[at] - '0');
@@ -116,17 +116,17 @@ bool pxr_time_parse(const char *text, size_t len, pxr_time_t *out)
     if (total <= 0 || total > LAST_SECOND || (second == 60 && total % 86400 != 0)) {
         return false;
     }
-    *out = total * SECOND + micro;
+    *out = total * PXR_SECOND + micro;
     return true;
 }
 
 void pxr_time_format(pxr_time_t when, char *out)
 {
-    time_t seconds = (time_t)(when / SECOND);
-    int millis = (int)(when % SECOND / 1000);
+    time_t seconds = (time_t)(when / PXR_SECOND);
+    int millis = (int)(when % PXR_SECOND / 1000);
     struct tm parts;
 
-    if (when < 0 || when / SECOND > LAST_SECOND || gmtime_r(&seconds, &parts) == NULL) {
+    if (when < 0 || when / PXR_SECOND > LAST_SECOND || gmtime_r(&seconds, &parts) == NULL) {
         snprintf(out, PXR_TIME_TEXT, "1970-01-01T00:00:00.000Z");
         return;
     }
@@ -143,7 +143,7 @@ pxr_time_t pxr_time_from_seconds(double seconds)
     if (!(seconds > 0 && seconds <= (double)LAST_SECOND)) {
         return 0;
     }
-    return (pxr_time_t)(seconds * (double)SECOND + 0.5);
+    return (pxr_time_t)(seconds * (double)PXR_SECOND + 0.5);
 }
 
 bool pxr_duration_parse(const char *text, int64_t *out)
@@ -152,8 +152,9 @@ bool pxr_duration_parse(const char *text, int64_t *out)
         const char *name;
         int64_t unit;
     } units[] = {
-        {"", SECOND},        {"s", SECOND},        {"ms", SECOND / 1000}, {"m", 60 * SECOND},
-        {"mi", 60 * SECOND}, {"min", 60 * SECOND}, {"h", 3600 * SECOND},  {"d", 86400 * SECOND},
+        {"", PXR_SECOND},         {"s", PXR_SECOND},         {"ms", PXR_SECOND / 1000},
+        {"m", 60 * PXR_SECOND},   {"mi", 60 * PXR_SECOND},   {"min", 60 * PXR_SECOND},
+        {"h", 3600 * PXR_SECOND}, {"d", 86400 * PXR_SECOND},
     };
     int64_t value = 0;
     const char *at = text;
@@ -188,7 +189,7 @@ pxr_time_t pxr_time_now(void)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    return (pxr_time_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
+    return (pxr_time_t)now.tv_sec * PXR_SECOND + now.tv_nsec / 1000;
 }
 
 int64_t pxr_time_steady(void)
@@ -196,5 +197,5 @@ int64_t pxr_time_steady(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
+    return (int64_t)now.tv_sec * PXR_SECOND + now.tv_nsec / 1000;
 }

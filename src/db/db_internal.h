@@ -155,12 +155,25 @@ const pxr_engine_t *pxr_db_engine(const char *driver);
 /* Notes why, as one line, and returns `status`. A transaction cannot go on after it. */
 pxr_db_status_t pxr_db_fail(pxr_db_t *db, pxr_db_status_t status, const char *why);
 
+/* Notes what an error of the driver, which has just returned `code`, means. */
+pxr_db_status_t pxr_db_judge(pxr_db_t *db, int code);
+
+/* Whether there is any use in asking the engine. */
+pxr_db_status_t pxr_db_usable(pxr_db_t *db);
+
+/* PXR_DB_FAILED outside a transaction that is still of use. */
+pxr_db_status_t pxr_db_inside(pxr_db_t *db);
+
+/* statement.c */
+
 /* One statement as it stands. `value`, if not NULL, receives the first column of the first row. */
 pxr_db_status_t pxr_db_simple(pxr_db_t *db, const char *sql, char *value, size_t size);
 
 /* Fills in @text and @int only. */
 const char *pxr_db_spell(pxr_db_t *db, apr_pool_t *pool, const char *sql);
 
+/* The next parameter, or several: members of a record that are columns. Texts are borrowed, but for
+ * those without a final NUL, which are copied into `pool`. */
 void pxr_db_arg_text(pxr_args_t *args, const char *text);
 void pxr_db_arg_number(pxr_args_t *args, int64_t number);
 void pxr_db_arg_fields(pxr_args_t *args, apr_pool_t *pool, const pxr_field_t *fields, size_t count,
@@ -173,13 +186,14 @@ pxr_db_status_t pxr_db_run(pxr_db_t *db, const pxr_statement_t *statement, const
 /* A statement with rows, which live as long as `pool`. */
 pxr_db_status_t pxr_db_select(pxr_db_t *db, apr_pool_t *pool, const pxr_statement_t *statement,
                               const pxr_args_t *args, apr_dbd_results_t **results);
+/* The first row of such a statement, and *row; PXR_DB_MISSING where there is none. */
+pxr_db_status_t pxr_db_first(pxr_db_t *db, apr_pool_t *pool, const pxr_statement_t *statement,
+                             const pxr_args_t *args, apr_dbd_row_t **row);
 /* False after the last row. */
 bool pxr_db_next(pxr_db_t *db, apr_pool_t *pool, apr_dbd_results_t *results, apr_dbd_row_t **row);
+/* A column of a row; "" and 0 for NULL. The text lives as long as the rows. */
 const char *pxr_db_text(pxr_db_t *db, apr_dbd_row_t *row, int column);
 int64_t pxr_db_number(pxr_db_t *db, apr_dbd_row_t *row, int column);
-
-/* PXR_DB_FAILED outside a transaction that is still of use. */
-pxr_db_status_t pxr_db_inside(pxr_db_t *db);
 
 /* read.c */
 
@@ -193,7 +207,8 @@ pxr_db_status_t pxr_db_page(pxr_db_t *db, const pxr_statement_t *statement, cons
 pxr_db_status_t pxr_db_snapshot(pxr_db_t *db, bool *mine);
 pxr_db_status_t pxr_db_snapshot_end(pxr_db_t *db, bool mine, pxr_db_status_t status);
 
-/* schema.c */
+/* schema.c: looks whether the tables are of this version; the keeper's connection makes or upgrades
+ * them. */
 pxr_db_status_t pxr_db_schema(pxr_db_t *db);
 
 /* meetings.c: when the meeting ended; 0 where it has not or is not known. */

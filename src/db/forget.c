@@ -159,14 +159,13 @@ static void put_participant(pxr_args_t *args, const pxr_removal_t *r, bool over,
 static pxr_db_status_t has_rows(pxr_db_t *db, const pxr_statement_t *statement,
                                 const pxr_args_t *args, bool *has)
 {
-    apr_dbd_results_t *results;
-    apr_dbd_row_t *row = NULL;
+    apr_dbd_row_t *row;
     pxr_db_status_t status;
 
     apr_pool_clear(db->scratch);
-    status = pxr_db_select(db, db->scratch, statement, args, &results);
-    *has = status == PXR_DB_OK && pxr_db_next(db, db->scratch, results, &row);
-    return status;
+    status = pxr_db_first(db, db->scratch, statement, args, &row);
+    *has = status == PXR_DB_OK;
+    return status == PXR_DB_MISSING ? PXR_DB_OK : status;
 }
 
 static pxr_db_status_t is_named(pxr_db_t *db, const pxr_removal_t *removal, bool over, bool *named)
@@ -204,17 +203,15 @@ pxr_db_status_t pxr_db_removal_state(pxr_db_t *db, const pxr_removal_t *removal,
                                      bool *running)
 {
     pxr_args_t args = {.count = 0};
-    apr_dbd_results_t *results;
-    apr_dbd_row_t *row = NULL;
+    apr_dbd_row_t *row;
     pxr_db_status_t status;
 
     apr_pool_clear(db->scratch);
     pxr_db_arg_text(&args, removal->workspace);
     pxr_db_arg_text(&args, removal->who);
-    status = pxr_db_select(db, db->scratch, &is_done, &args, &results);
+    status = pxr_db_first(db, db->scratch, &is_done, &args, &row);
     /* A row that has gone was finished. */
-    *done = status == PXR_DB_OK &&
-            (!pxr_db_next(db, db->scratch, results, &row) || pxr_db_number(db, row, 0) != 0);
+    *done = status == PXR_DB_MISSING || (status == PXR_DB_OK && pxr_db_number(db, row, 0) != 0);
     *running = false;
     return *done ? is_named(db, removal, false, running) : status;
 }
@@ -232,16 +229,12 @@ static void take(pxr_db_t *db, apr_dbd_row_t *row, pxr_removal_t *removal)
 pxr_db_status_t pxr_db_next_removal(pxr_db_t *db, pxr_time_t now, pxr_removal_t *removal)
 {
     pxr_args_t args = {.count = 0};
-    apr_dbd_results_t *results;
-    apr_dbd_row_t *row = NULL;
+    apr_dbd_row_t *row;
     pxr_db_status_t status;
 
     apr_pool_clear(db->scratch);
     pxr_db_arg_number(&args, now);
-    status = pxr_db_select(db, db->scratch, &next, &args, &results);
-    if (status == PXR_DB_OK && !pxr_db_next(db, db->scratch, results, &row)) {
-        return PXR_DB_MISSING;
-    }
+    status = pxr_db_first(db, db->scratch, &next, &args, &row);
     if (status == PXR_DB_OK) {
         take(db, row, removal);
     }

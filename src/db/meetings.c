@@ -122,8 +122,7 @@ pxr_db_status_t pxr_db_meeting_end(pxr_db_t *db, const char *workspace, const ch
                                    pxr_time_t *ended_at)
 {
     pxr_args_t args = {.count = 0};
-    apr_dbd_results_t *results;
-    apr_dbd_row_t *row = NULL;
+    apr_dbd_row_t *row;
     apr_pool_t *pool;
     pxr_db_status_t status;
 
@@ -131,12 +130,12 @@ pxr_db_status_t pxr_db_meeting_end(pxr_db_t *db, const char *workspace, const ch
     apr_pool_create(&pool, db->pool);
     pxr_db_arg_text(&args, workspace);
     pxr_db_arg_text(&args, id);
-    status = pxr_db_select(db, pool, &find_end, &args, &results);
-    if (status == PXR_DB_OK && pxr_db_next(db, pool, results, &row)) {
+    status = pxr_db_first(db, pool, &find_end, &args, &row);
+    if (status == PXR_DB_OK) {
         *ended_at = pxr_db_number(db, row, 0);
     }
     apr_pool_destroy(pool);
-    return status;
+    return status == PXR_DB_MISSING ? PXR_DB_OK : status;
 }
 
 pxr_db_status_t pxr_db_read_meeting(pxr_db_t *db, const char *workspace, const char *id,
@@ -236,14 +235,15 @@ static pxr_db_status_t put_aliases(pxr_db_t *db, const pxr_meeting_record_t *rec
 static pxr_db_status_t put_row(pxr_db_t *db, const pxr_statement_t *statement,
                                const pxr_meeting_record_t *record, int *rows)
 {
+    bool over = record->life.state == PXR_MEETING_ENDED || record->withdrawn;
     pxr_args_t args = {.count = 0};
 
     pxr_db_arg_fields(&args, db->scratch, fields, pxr_db_meetings.field_count, record);
     pxr_db_arg_number(&args, db->revision);
-    pxr_db_arg_number(&args, record->life.state == PXR_MEETING_ENDED || record->withdrawn);
+    pxr_db_arg_number(&args, over);
     pxr_db_arg_fields(&args, db->scratch, keys, pxr_db_meetings.key_count, record);
     if (statement == &change) {
-        pxr_db_arg_number(&args, record->life.state == PXR_MEETING_ENDED || record->withdrawn);
+        pxr_db_arg_number(&args, over);
     }
     return pxr_db_run(db, statement, &args, rows);
 }

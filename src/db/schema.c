@@ -110,12 +110,12 @@ static pxr_db_status_t read_version(pxr_db_t *db, int64_t *version)
 
 static pxr_db_status_t enter_version(pxr_db_t *db, bool fresh)
 {
-    char epoch[PXR_DB_EPOCH_LEN + 1];
+    char epoch[PXR_EPOCH_MAX + 1];
     char sql[160];
 
     if (!fresh) {
         snprintf(sql, sizeof(sql), "UPDATE revision SET version = %d WHERE id = 1", (int)VERSION);
-    } else if (pxr_random_key(epoch, PXR_DB_EPOCH_LEN)) {
+    } else if (pxr_random_key(epoch, PXR_EPOCH_MAX)) {
         snprintf(sql, sizeof(sql),
                  "INSERT INTO revision (id, n, epoch, version) VALUES (1, 0, '%s', %d)", epoch,
                  (int)VERSION);

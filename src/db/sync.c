@@ -44,19 +44,26 @@ static void take_head(pxr_db_t *db, apr_dbd_row_t *row, pxr_time_t called, pxr_d
     db->began = db->engine->clock != NULL ? pxr_db_number(db, row, 3) : called;
 }
 
+/* The row that every database has. */
+static pxr_db_status_t find_head(pxr_db_t *db, const pxr_statement_t *statement,
+                                 const pxr_args_t *args, apr_dbd_row_t **row)
+{
+    pxr_db_status_t status = pxr_db_first(db, db->scratch, statement, args, row);
+
+    return status == PXR_DB_MISSING
+               ? pxr_db_fail(db, PXR_DB_FAILED, "the table \"revision\" is empty")
+               : status;
+}
+
 pxr_db_status_t pxr_db_look(pxr_db_t *db, pxr_db_head_t *head)
 {
     pxr_args_t args = {.count = 0};
-    apr_dbd_results_t *results;
-    apr_dbd_row_t *row = NULL;
+    apr_dbd_row_t *row;
     pxr_db_status_t status;
 
     apr_pool_clear(db->scratch);
     pxr_db_arg_text(&args, db->settings.machine);
-    status = pxr_db_select(db, db->scratch, &look, &args, &results);
-    if (status == PXR_DB_OK && !pxr_db_next(db, db->scratch, results, &row)) {
-        status = pxr_db_fail(db, PXR_DB_FAILED, "the table \"revision\" is empty");
-    }
+    status = find_head(db, &look, &args, &row);
     if (status == PXR_DB_OK) {
         take_head(db, row, 0, head);
         head->own_revision = pxr_db_number(db, row, 4);
@@ -69,29 +76,21 @@ pxr_db_status_t pxr_db_look(pxr_db_t *db, pxr_db_head_t *head)
 static pxr_db_status_t find_own(pxr_db_t *db, int64_t *revision)
 {
     pxr_args_t args = {.count = 0};
-    apr_dbd_results_t *results;
-    apr_dbd_row_t *row = NULL;
+    apr_dbd_row_t *row;
     pxr_db_status_t status;
 
     pxr_db_arg_text(&args, db->settings.machine);
-    status = pxr_db_select(db, db->scratch, &own, &args, &results);
-    if (status == PXR_DB_OK) {
-        bool known = pxr_db_next(db, db->scratch, results, &row);
-        *revision = known ? pxr_db_number(db, row, 0) : 0;
-    }
-    return status;
+    status = pxr_db_first(db, db->scratch, &own, &args, &row);
+    *revision = status == PXR_DB_OK ? pxr_db_number(db, row, 0) : 0;
+    return status == PXR_DB_MISSING ? PXR_DB_OK : status;
 }
 
 static pxr_db_status_t lock_and_advance(pxr_db_t *db, pxr_time_t called, pxr_db_head_t *head)
 {
     pxr_args_t args = {.count = 0};
-    apr_dbd_results_t *results;
-    apr_dbd_row_t *row = NULL;
-    pxr_db_status_t status = pxr_db_select(db, db->scratch, &advance, &args, &results);
+    apr_dbd_row_t *row;
+    pxr_db_status_t status = find_head(db, &advance, &args, &row);
 
-    if (status == PXR_DB_OK && !pxr_db_next(db, db->scratch, results, &row)) {
-        status = pxr_db_fail(db, PXR_DB_FAILED, "the table \"revision\" is empty");
-    }
     if (status != PXR_DB_OK) {
         return status;
     }
@@ -187,18 +186,17 @@ pxr_db_status_t pxr_db_others(pxr_db_t *db, pxr_time_t since, pxr_time_t alive_s
                               uint32_t *behind, uint32_t *alive)
 {
     pxr_args_t args = {.count = 0};
-    apr_dbd_results_t *results;
-    apr_dbd_row_t *row = NULL;
+    apr_dbd_row_t *row;
     pxr_db_status_t status;
 
     apr_pool_clear(db->scratch);
     pxr_db_arg_number(&args, since);
     pxr_db_arg_number(&args, alive_since);
     pxr_db_arg_text(&args, db->settings.machine);
-    status = pxr_db_select(db, db->scratch, &others, &args, &results);
+    status = pxr_db_first(db, db->scratch, &others, &args, &row);
     *behind = 0;
     *alive = 0;
-    if (status == PXR_DB_OK && pxr_db_next(db, db->scratch, results, &row)) {
+    if (status == PXR_DB_OK) {
         *behind = (uint32_t)pxr_db_number(db, row, 0);
         *alive = (uint32_t)pxr_db_number(db, row, 1);
     }

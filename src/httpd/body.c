@@ -101,3 +101,31 @@ int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len)
     *len = memory->len;
     return OK;
 }
+
+pxr_json_doc_t *pxr_read_json(request_rec *r, bool mend, int *reply)
+{
+    char sentence[320];
+    pxr_json_doc_t *doc;
+    char *body;
+    apr_size_t len;
+    pxr_buf_t why;
+    int status = pxr_read_body(r, PXR_API_BODY_MAX, &body, &len);
+
+    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        *reply = pxr_reply_problem(r, status, "the body must have at most 65536 bytes");
+        return NULL;
+    }
+    if (status != OK) {
+        *reply = status;
+        return NULL;
+    }
+    if (mend) {
+        pxr_json_mend(body, len);
+    }
+    pxr_buf_init(&why, sentence, sizeof(sentence));
+    doc = pxr_json_parse(body, len, &why);
+    if (doc == NULL) {
+        *reply = pxr_reply_problem(r, HTTP_BAD_REQUEST, sentence);
+    }
+    return doc;
+}

@@ -51,6 +51,11 @@ static const char *complain(cmd_parms *cmd, const char *value, const char *why)
     return apr_psprintf(cmd->pool, "%s: '%s' %s", cmd->cmd->name, value, why);
 }
 
+static const char *no_value(cmd_parms *cmd)
+{
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, ": needs a value", NULL);
+}
+
 /* A variable that httpd does not know stays in the text as it is. */
 static const char *refuse_variable(cmd_parms *cmd, const char *value)
 {
@@ -68,21 +73,39 @@ static const char *join(apr_pool_t *p, int argc, char *const argv[])
     return text;
 }
 
+/* Settings are compared as texts between virtual hosts, so equal ones must be equal texts. `read`
+ * is what the text was read into. */
+static const char *in_normal_form(pxr_setting_t setting, const char *text,
+                                  const pxr_workspace_t *read)
+{
+    switch (setting) {
+    case PXR_SET_BASE_URL:
+        return read->base_url;
+    case PXR_SET_SITE_URL:
+        return read->site_url;
+    case PXR_SET_JOIN_URL:
+        return read->join_url;
+    case PXR_SET_REST_URL:
+        return read->rest_url;
+    case PXR_SET_LOCKED:
+    case PXR_SET_CONCURRENT:
+    case PXR_SET_ROOM_ALIAS:
+    case PXR_SET_CHAT:
+        return strcasecmp(text, "on") == 0 ? "On" : "Off";
+    default:
+        return text;
+    }
+}
+
 static const char *set_text(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     pxr_server_conf_t *conf = ap_get_module_config(cmd->server->module_config, &pexip_rc_module);
     pxr_setting_t setting = (pxr_setting_t)(apr_uintptr_t)cmd->info;
     pxr_workspace_t scratch;
     const char *text = join(cmd->pool, argc, argv);
-    const char *why = NULL;
+    const char *why = argc > 0 ? refuse_variable(cmd, text) : no_value(cmd);
 
     (void)dir;
-    if (argc == 0) {
-        why = apr_psprintf(cmd->pool, "%s: needs a value", cmd->cmd->name);
-    }
-    if (why == NULL) {
-        why = refuse_variable(cmd, text);
-    }
     if (why != NULL) {
         return why;
     }
@@ -91,32 +114,17 @@ static const char *set_text(cmd_parms *cmd, void *dir, int argc, char *const arg
     if (why != NULL) {
         return complain(cmd, text, why);
     }
-    /* Compared as texts between virtual hosts, so equal settings must be equal texts. */
-    switch (setting) {
-    case PXR_SET_BASE_URL:
-        text = scratch.base_url;
-        break;
-    case PXR_SET_SITE_URL:
-        text = scratch.site_url;
-        break;
-    case PXR_SET_JOIN_URL:
-        text = scratch.join_url;
-        break;
-    case PXR_SET_REST_URL:
-        text = scratch.rest_url;
-        break;
-    case PXR_SET_LOCKED:
-    case PXR_SET_CONCURRENT:
-    case PXR_SET_ROOM_ALIAS:
-    case PXR_SET_CHAT:
-        text = strcasecmp(text, "on") == 0 ? "On" : "Off";
-        break;
-    default:
-        break;
-    }
-    conf->text[setting] = text;
+    conf->text[setting] = in_normal_form(setting, text, &scratch);
     conf->place[setting] = place_of(cmd);
     return NULL;
+}
+
+/* Why a value cannot be one of the whole server, NULL where it can. */
+static const char *refuse_global(cmd_parms *cmd, const char *value)
+{
+    const char *why = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    return why != NULL ? why : refuse_variable(cmd, value);
 }
 
 /* Of settings that are a list each directive is a line, and they keep their order. A section that
@@ -181,7 +189,7 @@ static const char *set_media_location(cmd_parms *cmd, void *dir, int argc, char 
         line = apr_pstrcat(cmd->pool, line, i > 0 ? " " : "", quote(cmd->pool, argv[i]), NULL);
     }
     return argc > 0 ? add_line(cmd, PXR_SET_MEDIA_LOCATION, line, join(cmd->pool, argc, argv))
-                    : apr_pstrcat(cmd->pool, cmd->cmd->name, ": needs a value", NULL);
+                    : no_value(cmd);
 }
 
 static void put_option(apr_array_header_t *options, const char *name, const char *value)
@@ -241,13 +249,10 @@ static const char *set_anonymous(cmd_parms *cmd, void *dir, int flag)
 
 static const char *set_state_dir(cmd_parms *cmd, void *dir, const char *value)
 {
-    const char *why = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *why = refuse_global(cmd, value);
     size_t len = strlen(value);
 
     (void)dir;
-    if (why == NULL) {
-        why = refuse_variable(cmd, value);
-    }
     if (why != NULL) {
         return why;
     }
@@ -262,13 +267,10 @@ static const char *set_state_dir(cmd_parms *cmd, void *dir, const char *value)
 
 static const char *set_database(cmd_parms *cmd, void *dir, const char *driver, const char *params)
 {
-    const char *why = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *why = refuse_global(cmd, driver);
     bool none = strcasecmp(driver, PXR_DB_NONE) == 0;
 
     (void)dir;
-    if (why == NULL) {
-        why = refuse_variable(cmd, driver);
-    }
     if (why == NULL && params != NULL) {
         why = refuse_variable(cmd, params);
     }
@@ -288,13 +290,10 @@ static const char *set_database(cmd_parms *cmd, void *dir, const char *driver, c
 /* Named like httpd's own logs. */
 static const char *set_event_log(cmd_parms *cmd, void *dir, const char *value)
 {
-    const char *why = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *why = refuse_global(cmd, value);
     size_t mark = strspn(value, "|$");
 
     (void)dir;
-    if (why == NULL) {
-        why = refuse_variable(cmd, value);
-    }
     if (why != NULL) {
         return why;
     }
@@ -312,19 +311,16 @@ static const char *set_event_log(cmd_parms *cmd, void *dir, const char *value)
 
 static const char *set_size(cmd_parms *cmd, void *dir, const char *value)
 {
-    int meetings = cmd->info != NULL;
+    bool meetings = cmd->info != NULL;
     apr_int64_t most = meetings ? PXR_MEETINGS_MOST : PXR_PARTICIPANTS_MOST;
     const char *why = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     apr_int64_t number;
-    char *end;
 
     (void)dir;
     if (why != NULL) {
         return why;
     }
-    errno = 0;
-    number = apr_strtoi64(value, &end, 10);
-    if (errno != 0 || *end != '\0' || end == value || number < 1 || number > most) {
+    if (!pxr_read_count(value, 1, most, &number)) {
         return complain(
             cmd, value,
             apr_psprintf(cmd->pool, "must be a whole number from 1 to %" APR_INT64_T_FMT, most));

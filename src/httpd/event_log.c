@@ -192,7 +192,7 @@ static apr_status_t open_program(apr_pool_t *pconf, const char *target)
     return APR_SUCCESS;
 }
 
-int pxr_event_log_open(server_rec *s, apr_pool_t *pconf)
+bool pxr_event_log_open(server_rec *s, apr_pool_t *pconf)
 {
     const char *target = pxr_global.event_log;
     apr_status_t rv;
@@ -202,17 +202,17 @@ int pxr_event_log_open(server_rec *s, apr_pool_t *pconf)
     event_log.program = NULL;
     event_log.tears = NULL;
     if (target == NULL) {
-        return 1;
+        return true;
     }
     rv = target[0] == '|' ? open_program(pconf, target) : open_file(pconf, target);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
                      "PXR1019: " PXR_D_EVENT_LOG ": '%s' cannot be %s, events are not logged",
                      target, target[0] == '|' ? "started" : "opened");
-        return 0;
+        return false;
     }
     apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
-    return 1;
+    return true;
 }
 
 void pxr_event_log_child_init(void)

@@ -3,8 +3,20 @@
 #include <apr_strings.h>
 
 #include "pxr_alias.h"
-#include "pxr_query.h"
 #include "pxr_random.h"
+
+/* The address of what is `id` below the one that is asked. */
+static const char *address_below(request_rec *r, const char *id)
+{
+    size_t len = strlen(r->uri);
+    const char *path;
+
+    while (len > 1 && r->uri[len - 1] == '/') {
+        len--;
+    }
+    path = ap_escape_uri(r->pool, apr_pstrmemdup(r->pool, r->uri, len));
+    return ap_construct_url(r->pool, apr_pstrcat(r->pool, path, "/", id, NULL), r);
+}
 
 static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int status)
 {
@@ -18,17 +30,7 @@ static int reply_view(request_rec *r, const pxr_call_t *call, pxr_ref_t ref, int
         return pxr_reply_status(r, result);
     }
     if (status == HTTP_CREATED) {
-        size_t len = strlen(r->uri);
-        while (len > 1 && r->uri[len - 1] == '/') {
-            len--;
-        }
-        apr_table_setn(
-            r->headers_out, "Location",
-            ap_construct_url(
-                r->pool,
-                apr_pstrcat(r->pool, ap_escape_uri(r->pool, apr_pstrmemdup(r->pool, r->uri, len)),
-                            "/", view.id, NULL),
-                r));
+        apr_table_setn(r->headers_out, "Location", address_below(r, view.id));
     }
     reply = pxr_reply_json(r, status, pxr_json_write_meeting(&view, w->join_prefix));
     pxr_view_release(&view);
@@ -76,34 +78,6 @@ static int create_meeting(request_rec *r, const pxr_call_t *call, const pxr_crea
     return reply_view(r, call, ref, created ? HTTP_CREATED : HTTP_OK);
 }
 
-pxr_json_doc_t *pxr_read_json(request_rec *r, bool mend, int *reply)
-{
-    char sentence[320];
-    pxr_json_doc_t *doc;
-    char *body;
-    apr_size_t len;
-    pxr_buf_t why;
-    int status = pxr_read_body(r, PXR_API_BODY_MAX, &body, &len);
-
-    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        *reply = pxr_reply_problem(r, status, "the body must have at most 65536 bytes");
-        return NULL;
-    }
-    if (status != OK) {
-        *reply = status;
-        return NULL;
-    }
-    if (mend) {
-        pxr_json_mend(body, len);
-    }
-    pxr_buf_init(&why, sentence, sizeof(sentence));
-    doc = pxr_json_parse(body, len, &why);
-    if (doc == NULL) {
-        *reply = pxr_reply_problem(r, HTTP_BAD_REQUEST, sentence);
-    }
-    return doc;
-}
-
 static int post_meeting(request_rec *r, const pxr_call_t *call)
 {
     char sentence[320];
@@ -125,34 +99,9 @@ static int post_meeting(request_rec *r, const pxr_call_t *call)
     return reply;
 }
 
-static bool read_states(const char *text, pxr_list_query_t *query)
+static const char *state_name(int state)
 {
-    while (*text != '\0') {
-        size_t len = strcspn(text, ",");
-        uint32_t state = PXR_MEETING_OPEN;
-        while (state <= PXR_MEETING_ENDED &&
-               (strlen(pxr_meeting_state_name(state)) != len ||
-                strncmp(pxr_meeting_state_name(state), text, len) != 0)) {
-            state++;
-        }
-        if (state > PXR_MEETING_ENDED) {
-            return false;
-        }
-        query->states[state] = true;
-        text += len + (text[len] == ',');
-    }
-    return true;
-}
-
-bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out)
-{
-    size_t len = strlen(text);
-
-    if (len == 0 || len > 18 || strspn(text, "0123456789") != len) {
-        return false;
-    }
-    *out = apr_atoi64(text);
-    return *out >= low && *out <= high;
+    return pxr_meeting_state_name((uint32_t)state);
 }
 
 /* NULL, or what is wrong. `room` stays in use by the query. */
@@ -173,8 +122,9 @@ static const char *read_list_query(request_rec *r, pxr_list_query_t *query, char
 
     memset(query, 0, sizeof(*query));
     query->limit = PXR_LIST_LIMIT_DEFAULT;
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, fields, FIELDS);
-    if (fields[STATE].bad || !read_states(state, query)) {
+    pxr_read_arguments(r, fields, FIELDS);
+    if (fields[STATE].bad || !pxr_read_words(state, state_name, PXR_MEETING_OPEN,
+                                             PXR_MEETING_ENDED + 1, query->states)) {
         return "state must be a list of open, live, ended";
     }
     if (fields[STATE].len == 0) {

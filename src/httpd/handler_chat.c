@@ -3,7 +3,6 @@
 #include "pxr_alias.h"
 #include "pxr_chat.h"
 #include "pxr_foreign.h"
-#include "pxr_query.h"
 
 /* Tells the plugin of the web app where the chat of a meeting is, while somebody is in that
  * meeting. Anybody may ask, so the answer is the same for what does not exist, what is over or has
@@ -228,7 +227,7 @@ static bool read_alias(request_rec *r, pxr_alias_t *out)
     char text[PXR_DIALLED_MAX + 1];
     pxr_query_field_t field = {.name = "alias", .value = text, .size = sizeof(text)};
 
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
+    pxr_read_arguments(r, &field, 1);
     return pxr_alias_parse(field.value, field.len, out);
 }
 
@@ -242,7 +241,7 @@ int pxr_handle_chat(request_rec *r, const pxr_call_t *call)
         return pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
     }
     allow_origin(r, call->workspace);
-    if (call->rest == NULL || call->rest[strspn(call->rest, "/")] != '\0') {
+    if (!pxr_ends_at_marker(call)) {
         return answer(r, CHAT_UNKNOWN, NULL);
     }
     if (r->method_number == M_OPTIONS) {

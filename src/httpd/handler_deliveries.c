@@ -2,29 +2,13 @@
 
 #include <apr_strings.h>
 
-#include "pxr_query.h"
-
 /* What Rocket.Chat could not be told, for administrators: interface section 5. */
 
 #define LISTED 1000
 
-static bool read_states(const char *text, bool states[PXR_TASK_STATES])
+static const char *state_name(int state)
 {
-    while (*text != '\0') {
-        size_t len = strcspn(text, ",");
-        int state = PXR_TASK_WAITING;
-        while (state < PXR_TASK_STATES &&
-               (strlen(pxr_task_state_name((pxr_task_state_t)state)) != len ||
-                strncmp(pxr_task_state_name((pxr_task_state_t)state), text, len) != 0)) {
-            state++;
-        }
-        if (state == PXR_TASK_STATES) {
-            return false;
-        }
-        states[state] = true;
-        text += len + (text[len] == ',');
-    }
-    return true;
+    return pxr_task_state_name((pxr_task_state_t)state);
 }
 
 static void add_lines(pxr_json_deliveries_t *list, const pxr_view_t *view,
@@ -53,8 +37,8 @@ static int list_deliveries(request_rec *r, const pxr_call_t *call)
     pxr_json_deliveries_t *list;
     size_t count;
 
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
-    if (field.bad || !read_states(text, states)) {
+    pxr_read_arguments(r, &field, 1);
+    if (field.bad || !pxr_read_words(text, state_name, PXR_TASK_WAITING, PXR_TASK_STATES, states)) {
         return pxr_reply_problem(
             r, HTTP_BAD_REQUEST,
             "state must be a list of waiting, posted, fixed, done, failed, dropped");

@@ -173,7 +173,7 @@ static int take_body(request_rec *r, const pxr_call_t *call)
 
 int pxr_handle_events(request_rec *r, const pxr_call_t *call)
 {
-    if (call->rest == NULL || call->rest[strspn(call->rest, "/")] != '\0') {
+    if (!pxr_ends_at_marker(call)) {
         return HTTP_NOT_FOUND;
     }
     if (r->method_number == M_POST) {

@@ -2,8 +2,6 @@
 
 #include <apr_strings.h>
 
-#include "pxr_query.h"
-
 /*
  * The short link of a scheduled meeting. It leads to addresses of the configuration only, and
  * whether there is such a meeting is for Infinity to know. Where a section for /conference sets
@@ -61,17 +59,8 @@ static const char *alias_of_query(request_rec *r)
     pxr_query_field_t field = {
         .name = "conference", .value = alias, .size = PXR_SCHEDULED_ALIAS_MAX + 1};
 
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
+    pxr_read_arguments(r, &field, 1);
     return field.bad ? NULL : checked(alias);
-}
-
-static bool has_parameter(request_rec *r, const char *name)
-{
-    char value[2];
-    pxr_query_field_t field = {.name = name, .value = value, .size = sizeof(value)};
-
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
-    return field.present;
 }
 
 static bool is_phone(request_rec *r)
@@ -126,10 +115,10 @@ static int lead(request_rec *r, const pxr_call_t *call, pxr_schedule_link_t link
 /* Rocket.Chat's client for phones cannot be relied on to open such links. */
 static pxr_schedule_link_t best_link(request_rec *r)
 {
-    if (has_parameter(r, "web")) {
+    if (pxr_has_argument(r, "web")) {
         return PXR_SCHEDULE_WEBAPP;
     }
-    if (has_parameter(r, "app")) {
+    if (pxr_has_argument(r, "app")) {
         return PXR_SCHEDULE_GO;
     }
     apr_table_mergen(r->headers_out, "Vary", VARIES);

@@ -3,7 +3,6 @@
 #include <apr_strings.h>
 
 #include "pxr_alias.h"
-#include "pxr_query.h"
 
 /* GET api/v1/history: meetings that have ended, with who was in them. */
 
@@ -72,7 +71,7 @@ static const char *read_question(request_rec *r, const pxr_workspace_t *w, quest
         (pxr_query_field_t){.name = "limit", .value = q->limit, .size = sizeof(q->limit)};
     q->fields[AFTER] =
         (pxr_query_field_t){.name = "after", .value = q->after, .size = sizeof(q->after)};
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, q->fields, FIELDS);
+    pxr_read_arguments(r, q->fields, FIELDS);
     if (!read_time(&q->fields[FROM], &q->db.from)) {
         return "from must be a time such as 2026-11-22T10:00:00Z";
     }
@@ -195,7 +194,7 @@ int pxr_history_refuse(request_rec *r, pxr_reading_t reading, const char *why)
 }
 
 /* What need not be tried. The keeper has told the log. */
-const char *pxr_history_why_not(const pxr_call_t *call)
+static const char *why_not(const pxr_call_t *call)
 {
     pxr_keep_health_t health;
 
@@ -212,17 +211,32 @@ const char *pxr_history_why_not(const pxr_call_t *call)
     }
 }
 
+bool pxr_history_is_there(request_rec *r, const pxr_call_t *call, int *reply)
+{
+    const char *why;
+
+    if (pxr_store_kept(call->store) == PXR_KEEP_NOTHING) {
+        *reply = pxr_reply_problem(
+            r, HTTP_NOT_FOUND, "no history is kept without a database (" PXR_D_DATABASE " none)");
+        return false;
+    }
+    why = why_not(call);
+    if (why != NULL) {
+        *reply = pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, why);
+    }
+    return why == NULL;
+}
+
 static int reply_history(request_rec *r, const pxr_call_t *call, const question_t *q)
 {
-    const char *refusal = pxr_history_why_not(call);
     char why[PXR_WHY_MAX + 1];
     pxr_reading_t reading;
     pxr_page_t page;
     const char *next;
     int reply;
 
-    if (refusal != NULL) {
-        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, refusal);
+    if (!pxr_history_is_there(r, call, &reply)) {
+        return reply;
     }
     reading = pxr_history_read(&q->db, &page, why, sizeof(why));
     if (reading != PXR_READING_DONE) {
@@ -246,10 +260,6 @@ int pxr_handle_history(request_rec *r, const pxr_call_t *call)
     why = read_question(r, call->workspace, &question);
     if (why != NULL) {
         return pxr_reply_problem(r, HTTP_BAD_REQUEST, why);
-    }
-    if (pxr_store_kept(call->store) == PXR_KEEP_NOTHING) {
-        return pxr_reply_problem(r, HTTP_NOT_FOUND,
-                                 "no history is kept without a database (" PXR_D_DATABASE " none)");
     }
     return reply_history(r, call, &question);
 }

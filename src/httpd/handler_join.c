@@ -2,8 +2,6 @@
 
 #include <apr_strings.h>
 
-#include "pxr_query.h"
-
 bool pxr_wants_json(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept");
@@ -69,7 +67,7 @@ static void read_query(pxr_visit_t *visit)
         [GUEST] = {.name = "guest", .value = guest, .size = sizeof(guest)},
     };
 
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, fields, FIELDS);
+    pxr_read_arguments(r, fields, FIELDS);
     pxr_text_line(visit->name, sizeof(visit->name), name, fields[NAME].len);
     visit->guest = fields[GUEST].present && !visit->info;
 }
@@ -254,8 +252,9 @@ static int welcome(pxr_visit_t *visit, bool by_key)
     return lead(visit, &who);
 }
 
-/* What the body says counts before the cookies: it was asked for, they come by themselves. */
-static int read_post(pxr_visit_t *visit, int *reply)
+/* What the body says counts before the cookies: it was asked for, they come by themselves. False
+ * where the request has been answered, with *reply. */
+static bool read_post(pxr_visit_t *visit, int *reply)
 {
     const pxr_workspace_t *w = visit->call->workspace;
     request_rec *r = visit->r;
@@ -266,14 +265,14 @@ static int read_post(pxr_visit_t *visit, int *reply)
         *reply = status == HTTP_BAD_REQUEST || status == HTTP_REQUEST_ENTITY_TOO_LARGE
                      ? pxr_reply_problem(r, status, why)
                      : status;
-        return 0;
+        return false;
     }
     if ((visit->posted || apr_table_get(r->headers_in, "Origin") != NULL) &&
         !pxr_identity_from_site(r, w)) {
         *reply = pxr_reply_problem(r, HTTP_FORBIDDEN, "the request was made by another site");
-        return 0;
+        return false;
     }
-    return 1;
+    return true;
 }
 
 static int visit_meeting(pxr_visit_t *visit)

@@ -360,7 +360,7 @@ int pxr_handle_metrics(request_rec *r, const pxr_call_t *call)
     apr_size_t len;
     char *text;
 
-    if (call->rest == NULL || call->rest[strspn(call->rest, "/")] != '\0') {
+    if (!pxr_ends_at_marker(call)) {
         return HTTP_NOT_FOUND;
     }
     if (r->method_number != M_GET) {

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "pxr_query.h"
-
 /* DELETE api/v1/people/<user id or name>: takes one person out of the history. */
 
 /* A name that a path cannot carry, because it contains slashes or dots only, may stand in the
@@ -14,7 +12,7 @@ static const char *read_who(request_rec *r, const char *rest, pxr_removal_t *rem
     size_t len = strlen(rest);
 
     if (len == 0) {
-        pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
+        pxr_read_arguments(r, &field, 1);
         len = field.len;
     } else if (len < sizeof(removal->who) && pxr_utf8_valid(rest, len)) {
         memcpy(removal->who, rest, len + 1);
@@ -55,6 +53,7 @@ int pxr_handle_people(request_rec *r, const pxr_call_t *call, const char *rest)
     char why[PXR_WHY_MAX + 1];
     const char *refusal;
     pxr_reading_t outcome;
+    int reply;
 
     if (r->method_number != M_DELETE) {
         return pxr_reply_method(r, "DELETE");
@@ -63,13 +62,8 @@ int pxr_handle_people(request_rec *r, const pxr_call_t *call, const char *rest)
     if (refusal != NULL) {
         return pxr_reply_problem(r, HTTP_BAD_REQUEST, refusal);
     }
-    if (pxr_store_kept(call->store) == PXR_KEEP_NOTHING) {
-        return pxr_reply_problem(r, HTTP_NOT_FOUND,
-                                 "no history is kept without a database (" PXR_D_DATABASE " none)");
-    }
-    refusal = pxr_history_why_not(call);
-    if (refusal != NULL) {
-        return pxr_reply_problem(r, HTTP_SERVICE_UNAVAILABLE, refusal);
+    if (!pxr_history_is_there(r, call, &reply)) {
+        return reply;
     }
     pxr_text_copy(removal.workspace, sizeof(removal.workspace), call->workspace->site_url,
                   strlen(call->workspace->site_url));

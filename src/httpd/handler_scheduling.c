@@ -1,7 +1,5 @@
 #include "pxr_httpd.h"
 
-#include "pxr_query.h"
-
 /* Links and joining instructions for meetings that are scheduled on Infinity: interface section 5.
  */
 
@@ -13,11 +11,6 @@ pxr_schedule_t pxr_schedule_of(const pxr_workspace_t *w)
                             .join_url = w->join_url};
 }
 
-static void read_query(request_rec *r, pxr_query_field_t *fields, size_t count)
-{
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, fields, count);
-}
-
 static int get_links(request_rec *r, const pxr_call_t *call)
 {
     const pxr_schedule_t where = pxr_schedule_of(call->workspace);
@@ -27,7 +20,7 @@ static int get_links(request_rec *r, const pxr_call_t *call)
     const size_t size = PXR_SCHEDULE_LINKS * (sizeof(url) + 16);
     pxr_buf_t json;
 
-    read_query(r, &field, 1);
+    pxr_read_arguments(r, &field, 1);
     if (field.bad || !pxr_schedule_alias_valid(alias, field.len)) {
         return pxr_reply_problem(r, HTTP_BAD_REQUEST,
                                  "alias must have 1 to 250 bytes of UTF-8 without control "
@@ -76,7 +69,7 @@ static int get_template(request_rec *r, const pxr_call_t *call)
     pxr_buf_t html;
     bool personal;
 
-    read_query(r, fields, FIELDS);
+    pxr_read_arguments(r, fields, FIELDS);
     personal = strcmp(kind, "personal") == 0;
     if (!personal && strcmp(kind, "single-use") != 0) {
         return pxr_reply_problem(r, HTTP_BAD_REQUEST, "kind must be single-use or personal");

@@ -2,8 +2,6 @@
 
 #include <apr_strings.h>
 
-#include "pxr_query.h"
-
 #define NODES_SHOWN 256
 /* More meetings than these are not worth a number. */
 #define COUNTED 10000
@@ -101,20 +99,11 @@ void pxr_status_fill(request_rec *r, const pxr_call_t *call, pxr_status_page_t *
     page->event_log = pxr_event_log_state();
 }
 
-static bool wants_json(request_rec *r)
-{
-    char value[8];
-    pxr_query_field_t field = {.name = "json", .value = value, .size = sizeof(value)};
-
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
-    return field.present;
-}
-
 static int show_status(request_rec *r, const pxr_call_t *call)
 {
     pxr_status_page_t page;
 
-    if (!wants_json(r)) {
+    if (!pxr_has_argument(r, "json")) {
         return pxr_status_page(r, call);
     }
     pxr_status_fill(r, call, &page);

@@ -323,7 +323,7 @@ int pxr_handle_webhook(request_rec *r, const pxr_call_t *call)
     if (r->method_number != M_POST) {
         return pxr_reply_method(r, "POST");
     }
-    if (call->rest == NULL || call->rest[strspn(call->rest, "/")] != '\0') {
+    if (!pxr_ends_at_marker(call)) {
         return pxr_reply_problem(r, HTTP_NOT_FOUND, "there is nothing at this address");
     }
     if (call->workspace->webhook_token == NULL) {

@@ -71,8 +71,9 @@ typedef struct {
 pxr_reading_t pxr_history_remove(const pxr_removal_t *removal, pxr_removed_t *removed, char *why,
                                  size_t why_size);
 
-/* handler_history.c: why the database need not be asked, NULL where it can be. */
-const char *pxr_history_why_not(const pxr_call_t *call);
+/* handler_history.c: whether there is a history, and a database that can be asked for it. Else the
+ * request has been answered, with *reply. */
+bool pxr_history_is_there(request_rec *r, const pxr_call_t *call, int *reply);
 /* Answers a request of which the outcome is not PXR_READING_DONE. */
 int pxr_history_refuse(request_rec *r, pxr_reading_t reading, const char *why);
 

@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include <ap_mpm.h>
+#include <apr_strings.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -28,6 +29,8 @@
 /* Connecting has its own deadline. A thread that gets over neither is ended the hard way, which
  * costs what the connection had allocated. */
 #define HOPELESS (60 * PXR_SECOND)
+
+static const char no_memory[] = "out of memory";
 
 typedef struct job job_t;
 struct job {
@@ -162,7 +165,7 @@ static pxr_reading_t read_page(job_t *job)
     }
     if (collector->no_memory ||
         ((status == PXR_DB_OK || collector->cut) && !pxr_collector_end(collector, more))) {
-        pxr_text_copy(job->why, sizeof(job->why), "out of memory", 13);
+        apr_cpystrn(job->why, no_memory, sizeof(job->why));
         return PXR_READING_FAILED;
     }
     return status != PXR_DB_OK && !collector->cut ? fail(job) : PXR_READING_DONE;
@@ -343,7 +346,7 @@ static pxr_reading_t begin(job_t *job)
         outcome = PXR_READING_BUSY;
     } else if (job->pool == NULL ||
                ap_thread_create(&job->thread, NULL, run, job, job->pool) != APR_SUCCESS) {
-        pxr_text_copy(job->why, sizeof(job->why), "no thread can be started", 24);
+        apr_cpystrn(job->why, "no thread can be started", sizeof(job->why));
         job->thread = NULL;
         outcome = PXR_READING_FAILED;
     } else {
@@ -412,26 +415,28 @@ static pxr_reading_t look(job_t *job, bool *mine)
     return outcome;
 }
 
-/* *mine as look(). */
-static pxr_reading_t carry_out(job_t *job, bool *mine, char *why, size_t why_size)
+/* Lets the thread work and waits for it. *job becomes NULL where the thread still has it. */
+static pxr_reading_t carry_out(job_t **job, char *why, size_t why_size)
 {
-    pxr_reading_t outcome = begin(job);
+    pxr_reading_t outcome;
+    bool mine = true;
 
-    *mine = true;
+    if (*job == NULL) {
+        apr_cpystrn(why, no_memory, why_size);
+        return PXR_READING_FAILED;
+    }
+    outcome = begin(*job);
     if (outcome == PXR_READING_DONE) {
-        wait_for(job);
-        outcome = look(job, mine);
+        wait_for(*job);
+        outcome = look(*job, &mine);
     }
-    if (*mine) {
-        pxr_text_copy(why, why_size, job->why, strlen(job->why));
+    if (!mine) {
+        why[0] = '\0';
+        *job = NULL;
+        return outcome;
     }
+    pxr_text_copy(why, why_size, (*job)->why, strlen((*job)->why));
     return outcome;
-}
-
-static pxr_reading_t no_memory(char *why, size_t why_size)
-{
-    pxr_text_copy(why, why_size, "out of memory", 13);
-    return PXR_READING_FAILED;
 }
 
 pxr_reading_t pxr_history_read(const pxr_db_history_t *query, pxr_page_t *page, char *why,
@@ -439,15 +444,12 @@ pxr_reading_t pxr_history_read(const pxr_db_history_t *query, pxr_page_t *page, 
 {
     job_t *job = make();
     pxr_reading_t outcome;
-    bool mine;
 
-    why[0] = '\0';
-    if (job == NULL) {
-        return no_memory(why, why_size);
+    if (job != NULL) {
+        take_query(job, query);
     }
-    take_query(job, query);
-    outcome = carry_out(job, &mine, why, why_size);
-    if (mine) {
+    outcome = carry_out(&job, why, why_size);
+    if (job != NULL) {
         *page = job->collector.page;
         destroy(job);
     }
@@ -459,16 +461,13 @@ pxr_reading_t pxr_history_remove(const pxr_removal_t *removal, pxr_removed_t *re
 {
     job_t *job = make();
     pxr_reading_t outcome;
-    bool mine;
 
-    why[0] = '\0';
-    if (job == NULL) {
-        return no_memory(why, why_size);
+    if (job != NULL) {
+        job->removes = true;
+        job->removal = *removal;
     }
-    job->removes = true;
-    job->removal = *removal;
-    outcome = carry_out(job, &mine, why, why_size);
-    if (mine) {
+    outcome = carry_out(&job, why, why_size);
+    if (job != NULL) {
         *removed = job->removed;
         destroy(job);
     }

@@ -59,12 +59,17 @@ bool pxr_identity_from_site(request_rec *r, const pxr_workspace_t *w);
 int pxr_join_read_body(pxr_visit_t *visit, const char **why);
 
 /* join_pages.c: each answers the request. */
+
+/* Looks into the web client's storage who the visitor is, and leads on. */
 int pxr_join_ask_page(const pxr_visit_t *visit);
+/* Says that Rocket.Chat cannot be asked, and tries again. */
 int pxr_join_retry_page(const pxr_visit_t *visit);
+/* The other ways in; the host PIN only for a `host`. */
 int pxr_join_info(const pxr_visit_t *visit, bool host);
+/* The same question by somebody who is not known. */
 int pxr_join_stranger_page(const pxr_visit_t *visit);
 
-/* handler_join.c */
+/* handler_join.c: whether a program asks, which prefers JSON to a page. */
 bool pxr_wants_json(request_rec *r);
 
 #endif

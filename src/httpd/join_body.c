@@ -1,7 +1,5 @@
 #include "join.h"
 
-#include "pxr_query.h"
-
 /* An id, a token and a name, percent-encoded. */
 #define BODY_MAX (8 * 1024)
 

@@ -6,7 +6,8 @@
 #include "pxr_keep.h"
 
 /* What the keeper's files share: the thread (keeper.c), what it does in one round (keeper_round.c),
- * and what of that is reading (keeper_read.c). */
+ * what of that is reading (keeper_read.c), and what is taken out of the history (keeper_forget.c).
+ * All of it is done by that one thread. */
 
 /* At most so many records of one table go into one transaction. */
 #define PXR_KEEPER_BATCH 400
@@ -52,7 +53,10 @@ typedef struct {
 
 /* keeper_read.c: everything that is new in the database, and whether it is another one. */
 pxr_db_status_t pxr_keeper_read(pxr_keeper_t *keeper);
+/* Inside or outside a transaction: what others have written since keeper->state.revision, which
+ * becomes `up_to`, the newest revision that there is. */
 pxr_db_status_t pxr_keeper_pull(pxr_keeper_t *keeper, int64_t up_to);
+/* Lets keeper->state outlive the keeper. PXR_DB_FAILED where the store cannot be locked. */
 pxr_db_status_t pxr_keeper_note(pxr_keeper_t *keeper);
 /* Counts the people who were in a meeting, as life.visitors has it. */
 pxr_db_status_t pxr_keeper_count_visitors(pxr_keeper_t *keeper, const pxr_meeting_record_t *meeting,

@@ -7,8 +7,6 @@
 #define TRANSACTIONS 20
 /* A creation that waits for longer has lost the one who wanted it. */
 #define ABANDONED (PXR_CREATE_WAIT + PXR_SECOND)
-/* Nothing ends in a round in which our clock was set by more. */
-#define CLOCK_JUMP (60 * PXR_SECOND)
 
 /* Writing. */
 
@@ -30,6 +28,17 @@ static void give_up(pxr_keeper_t *k, const pxr_change_t *change, pxr_standing_t 
         pxr_store_forget(pxr_store(), change, &k->copy);
     } else {
         pxr_store_saved(pxr_store(), change);
+    }
+}
+
+/* What came of writing a record. */
+static void conclude(pxr_keeper_t *k, const pxr_change_t *change, pxr_standing_t standing,
+                     pxr_db_status_t status)
+{
+    if (status == PXR_DB_OK) {
+        remember(k, change);
+    } else if (status == PXR_DB_REFUSED) {
+        give_up(k, change, standing);
     }
 }
 
@@ -91,10 +100,44 @@ static pxr_db_status_t learn_end(pxr_keeper_t *k, const pxr_change_t *change)
     return status;
 }
 
+static pxr_db_status_t put_pending(pxr_keeper_t *k, const pxr_change_t *change)
+{
+    pxr_db_status_t status;
+
+    if (k->copy.waiting_since + ABANDONED < pxr_time_now()) {
+        /* Taken back in the next round. */
+        pxr_store_abandon(pxr_store(), change, &k->copy);
+        return PXR_DB_OK;
+    }
+    status = create(k, change);
+    if (status == PXR_DB_REFUSED) {
+        give_up(k, change, PXR_STANDING_PENDING);
+    }
+    return status;
+}
+
+static pxr_db_status_t put_withdrawn(pxr_keeper_t *k, const pxr_change_t *change)
+{
+    pxr_db_status_t status = pxr_db_withdraw(k->db, &k->copy.record);
+
+    conclude(k, change, PXR_STANDING_WITHDRAWN, status);
+    return status;
+}
+
+static pxr_db_status_t put_known(pxr_keeper_t *k, const pxr_change_t *change)
+{
+    pxr_db_status_t status = pxr_db_put_meeting(k->db, &k->copy.record);
+
+    if (status == PXR_DB_EXISTS) {
+        return learn_end(k, change);
+    }
+    conclude(k, change, PXR_STANDING_KNOWN, status);
+    return status;
+}
+
 static pxr_db_status_t put_meeting(pxr_keeper_t *k, pxr_change_t *change)
 {
     pxr_status_t copied = pxr_store_copy_meeting(pxr_store(), change, &k->copy);
-    pxr_db_status_t status;
 
     if (copied == PXR_BROKEN) {
         give_up(k, change, PXR_STANDING_KNOWN);
@@ -104,31 +147,12 @@ static pxr_db_status_t put_meeting(pxr_keeper_t *k, pxr_change_t *change)
     }
     switch (k->copy.standing) {
     case PXR_STANDING_PENDING:
-        if (k->copy.waiting_since + ABANDONED < pxr_time_now()) {
-            /* Taken back in the next round. */
-            pxr_store_abandon(pxr_store(), change, &k->copy);
-            return PXR_DB_OK;
-        }
-        status = create(k, change);
-        break;
+        return put_pending(k, change);
     case PXR_STANDING_WITHDRAWN:
-        status = pxr_db_withdraw(k->db, &k->copy.record);
-        if (status == PXR_DB_OK) {
-            remember(k, change);
-        }
-        break;
+        return put_withdrawn(k, change);
     default:
-        status = pxr_db_put_meeting(k->db, &k->copy.record);
-        if (status == PXR_DB_OK) {
-            remember(k, change);
-        } else if (status == PXR_DB_EXISTS) {
-            status = learn_end(k, change);
-        }
+        return put_known(k, change);
     }
-    if (status == PXR_DB_REFUSED) {
-        give_up(k, change, k->copy.standing);
-    }
-    return status;
 }
 
 static pxr_db_status_t put_share(pxr_keeper_t *k, pxr_change_t *change)
@@ -140,11 +164,7 @@ static pxr_db_status_t put_share(pxr_keeper_t *k, pxr_change_t *change)
         return PXR_DB_OK;
     }
     status = pxr_db_put_share(k->db, &record);
-    if (status == PXR_DB_OK) {
-        remember(k, change);
-    } else if (status == PXR_DB_REFUSED) {
-        give_up(k, change, PXR_STANDING_KNOWN);
-    }
+    conclude(k, change, PXR_STANDING_KNOWN, status);
     return status;
 }
 
@@ -157,11 +177,7 @@ static pxr_db_status_t put_leg(pxr_keeper_t *k, pxr_change_t *change)
         return PXR_DB_OK;
     }
     status = pxr_db_put_leg(k->db, &record);
-    if (status == PXR_DB_OK) {
-        remember(k, change);
-    } else if (status == PXR_DB_REFUSED) {
-        give_up(k, change, PXR_STANDING_KNOWN);
-    }
+    conclude(k, change, PXR_STANDING_KNOWN, status);
     return status;
 }
 
@@ -295,6 +311,26 @@ static pxr_db_status_t put_changes(pxr_keeper_t *k, const pxr_db_head_t *head)
     return status;
 }
 
+/* `began` is by the steady clock: when the transaction was asked for. */
+static pxr_db_status_t after_commit(pxr_keeper_t *k, const pxr_db_head_t *head, int64_t began)
+{
+    pxr_db_status_t status;
+
+    k->health.commit_at = pxr_time_now();
+    k->health.revision = head->revision;
+    k->state.revision = head->revision;
+    k->state.own_revision = head->revision;
+    /* Whoever is answered by what is settled may look at the status next. */
+    pxr_store_keep_tell(pxr_store(), &k->health);
+    settle(k);
+    if (k->has_lease) {
+        pxr_store_deliver(pxr_store(), began + PXR_LEASE - PXR_LEASE_MARGIN);
+    }
+    status = pxr_keeper_note(k);
+    pxr_store_wake(pxr_store());
+    return status;
+}
+
 pxr_db_status_t pxr_keeper_transact(pxr_keeper_t *k, pxr_keeper_put_t put, bool *again)
 {
     pxr_db_head_t head;
@@ -319,21 +355,7 @@ pxr_db_status_t pxr_keeper_transact(pxr_keeper_t *k, pxr_keeper_put_t put, bool 
         return status == PXR_DB_REFUSED || status == PXR_DB_MISSING ? PXR_DB_OK : status;
     }
     status = pxr_db_commit(k->db);
-    if (status == PXR_DB_OK) {
-        k->health.commit_at = pxr_time_now();
-        k->health.revision = head.revision;
-        k->state.revision = head.revision;
-        k->state.own_revision = head.revision;
-        /* Whoever is answered by what is settled may look at the status next. */
-        pxr_store_keep_tell(pxr_store(), &k->health);
-        settle(k);
-        if (k->has_lease) {
-            pxr_store_deliver(pxr_store(), began + PXR_LEASE - PXR_LEASE_MARGIN);
-        }
-        status = pxr_keeper_note(k);
-        pxr_store_wake(pxr_store());
-    }
-    return status;
+    return status == PXR_DB_OK ? after_commit(k, &head, began) : status;
 }
 
 static bool has_changes(pxr_keeper_t *k)
@@ -383,7 +405,20 @@ static void note_clocks(pxr_keeper_t *k, pxr_time_t now)
     int64_t jump = k->clocks != 0 ? clocks - k->clocks : 0;
 
     k->clocks = clocks;
-    k->clock_jumped = jump > CLOCK_JUMP || jump < -CLOCK_JUMP;
+    k->clock_jumped = jump > PXR_CLOCK_JUMP || jump < -PXR_CLOCK_JUMP;
+}
+
+/* Everything that was written by others up to `began` is here; and, if `all`, what was known here
+ * is there. */
+static pxr_db_status_t note_success(pxr_keeper_t *k, pxr_time_t began, bool all)
+{
+    k->health.synced_at = pxr_time_now();
+    if (all) {
+        k->health.written_at = began;
+    }
+    return pxr_store_drop_provisional(pxr_store(), began - PXR_PROVISIONAL_KEEP) == PXR_OK
+               ? PXR_DB_OK
+               : PXR_DB_FAILED;
 }
 
 pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
@@ -408,16 +443,9 @@ pxr_db_status_t pxr_keeper_round(pxr_keeper_t *k)
     } else {
         k->blocked_since = 0;
     }
-    if (read && (status == PXR_DB_OK || status == PXR_DB_BUSY)) {
-        /* Another machine that stands still in the middle of its transaction keeps nobody from
-         * reading. */
-        k->health.synced_at = pxr_time_now();
-        if (status == PXR_DB_OK && !k->more) {
-            k->health.written_at = began;
-        }
-        return pxr_store_drop_provisional(pxr_store(), began - PXR_PROVISIONAL_KEEP) == PXR_OK
-                   ? PXR_DB_OK
-                   : PXR_DB_FAILED;
-    }
-    return status;
+    /* Another machine that stands still in the middle of its transaction keeps nobody from
+     * reading. */
+    return read && (status == PXR_DB_OK || status == PXR_DB_BUSY)
+               ? note_success(k, began, status == PXR_DB_OK && !k->more)
+               : status;
 }

@@ -9,8 +9,6 @@
 #define ROUND (PXR_SECOND / 10)
 /* A round that comes so late means that the whole machine stood still. */
 #define STANDSTILL PXR_SECOND
-/* Wall and monotonic clock may part by this much before a round is skipped. */
-#define CLOCK_JUMP (60 * PXR_SECOND)
 
 /* One thread in each child. The one that leads does for all processes what time alone demands. */
 typedef struct {
@@ -84,27 +82,12 @@ static void report_repairs(leader_t *leader)
     }
 }
 
-static void do_round(leader_t *leader, memory_t *memory)
+/* Ends what has to end by time alone. */
+static void tick(leader_t *leader, memory_t *memory, pxr_time_t now)
 {
-    pxr_time_t now = pxr_time_now();
-    int64_t clocks = clock_difference(now);
-    int64_t jump = clocks - memory->clocks;
-    pxr_tick_t tick;
-    pxr_status_t status;
+    pxr_tick_t done;
+    pxr_status_t status = pxr_store_tick(pxr_store(), now, &done);
 
-    memory->clocks = clocks;
-    if (memory->round_at != 0 && memory->round_at + STANDSTILL < pxr_time_steady()) {
-        pxr_store_stood_still(pxr_store());
-    }
-    memory->round_at = pxr_time_steady();
-    if (jump > CLOCK_JUMP || jump < -CLOCK_JUMP) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
-                     "PXR1040: the clock was set by %" APR_INT64_T_FMT
-                     " s, no meeting is ended in this round",
-                     (apr_int64_t)(jump / PXR_SECOND));
-        return;
-    }
-    status = pxr_store_tick(pxr_store(), now, &tick);
     if (status != PXR_OK) {
         if (!memory->failing) {
             ap_log_error(
@@ -112,12 +95,33 @@ static void do_round(leader_t *leader, memory_t *memory)
                 "PXR1041: the working set is locked by a process that does not go on; meetings do "
                 "not end until it does");
         }
-    } else if (tick.ended + tick.reopened + tick.lost_legs > 0) {
+    } else if (done.ended + done.reopened + done.lost_legs > 0) {
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, leader->server,
-                     "%u meetings ended, %u open again, %u lost participants", tick.ended,
-                     tick.reopened, tick.lost_legs);
+                     "%u meetings ended, %u open again, %u lost participants", done.ended,
+                     done.reopened, done.lost_legs);
     }
     memory->failing = status != PXR_OK;
+}
+
+static void do_round(leader_t *leader, memory_t *memory)
+{
+    pxr_time_t now = pxr_time_now();
+    int64_t clocks = clock_difference(now);
+    int64_t jump = clocks - memory->clocks;
+
+    memory->clocks = clocks;
+    if (memory->round_at != 0 && memory->round_at + STANDSTILL < pxr_time_steady()) {
+        pxr_store_stood_still(pxr_store());
+    }
+    memory->round_at = pxr_time_steady();
+    if (jump > PXR_CLOCK_JUMP || jump < -PXR_CLOCK_JUMP) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, leader->server,
+                     "PXR1040: the clock was set by %" APR_INT64_T_FMT
+                     " s, no meeting is ended in this round",
+                     (apr_int64_t)(jump / PXR_SECOND));
+        return;
+    }
+    tick(leader, memory, now);
     report_repairs(leader);
 }
 

@@ -2,11 +2,7 @@
 
 #include <ap_mpm.h>
 #include <apr_strings.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#include <unixd.h>
 
 /* Survives graceful restarts, while the module itself is unloaded and loaded again: so it holds no
  * pointer into the module. */
@@ -17,8 +13,6 @@ typedef struct {
     char driver[PXR_DRIVER_MAX + 1];
     char params[PXR_PARAMS_MAX + 1];
 } retained_t;
-
-#define STATE_DIR "/var/lib/pexip-rc"
 
 static pxr_store_t store;
 static bool store_is_open;
@@ -37,11 +31,6 @@ pxr_time_t pxr_started_at(void)
     return started_at;
 }
 
-const char *pxr_state_dir(void)
-{
-    return pxr_global.state_dir != NULL ? pxr_global.state_dir : STATE_DIR;
-}
-
 pxr_db_settings_t pxr_database_wanted(apr_pool_t *p)
 {
     pxr_db_settings_t wanted = {.driver = pxr_global.database,
@@ -51,75 +40,9 @@ pxr_db_settings_t pxr_database_wanted(apr_pool_t *p)
     return wanted;
 }
 
-bool pxr_state_dir_is_needed(const pxr_db_settings_t *settings)
-{
-    const char *dir = pxr_state_dir();
-    size_t len = strlen(dir);
-
-    return pxr_global.state_dir != NULL ||
-           (strncmp(settings->params, dir, len) == 0 && settings->params[len] == '/');
-}
-
 const pxr_db_settings_t *pxr_database(void)
 {
     return &database;
-}
-
-/* What was just made, and nothing that has taken its place since. */
-static bool give_to_user(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat info;
-    bool given = fd >= 0 && fstat(fd, &info) == 0 && info.st_uid == geteuid() &&
-                 fchown(fd, ap_unixd_config.user_id, ap_unixd_config.group_id) == 0;
-
-    if (fd >= 0) {
-        close(fd);
-    }
-    return given;
-}
-
-/* One that was there before: whoever else can write there can put another database into place. */
-static void close_to_others(server_rec *s, const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat info;
-
-    if (fd >= 0 && fstat(fd, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
-        fchmod(fd, info.st_mode & S_IRWXU) == 0) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     "PXR1064: " PXR_D_STATE_DIR ": '%s' could be changed by others, its mode is "
-                     "%03o now",
-                     path, (unsigned)(info.st_mode & S_IRWXU));
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
-/* Made for the run user, who is the only one to use it. */
-static int make_state_dir(server_rec *s, const char *path)
-{
-    struct stat info;
-    const char *why = NULL;
-
-    if (mkdir(path, 0700) == 0) {
-        if (geteuid() == 0 && !give_to_user(path)) {
-            why = "cannot be given to the run user";
-        }
-    } else if (errno != EEXIST) {
-        why = "cannot be made";
-    } else if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        errno = 0;
-        why = "is no directory";
-    } else {
-        close_to_others(s, path);
-    }
-    if (why != NULL) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, APR_FROM_OS_ERROR(errno), s,
-                     "PXR1014: " PXR_D_STATE_DIR ": '%s' %s", path, why);
-    }
-    return why == NULL;
 }
 
 /* Like the sizes, these are settled when the server starts. */
@@ -186,28 +109,27 @@ static int enter_origins(void *data)
     return (int)pxr_store_workspaces(&store, origins->origins, origins->count, numbers);
 }
 
-static int enter_workspaces(server_rec *s, apr_pool_t *ptemp)
+static bool enter_workspaces(server_rec *s, apr_pool_t *ptemp)
 {
-    pxr_workspace_t **all = (pxr_workspace_t **)(void *)pxr_workspaces->elts;
     origins_t origins = {.count = (size_t)pxr_workspaces->nelts};
     pxr_status_t status;
 
     origins.origins = apr_palloc(ptemp, origins.count * sizeof(*origins.origins));
     for (size_t i = 0; i < origins.count; i++) {
-        origins.origins[i] = all[i]->site_url;
+        origins.origins[i] = APR_ARRAY_IDX(pxr_workspaces, i, pxr_workspace_t *)->site_url;
     }
     status = pxr_run_as_user(s, enter_origins, &origins);
     for (size_t i = 0; i < origins.count && status == PXR_OK; i++) {
-        status = pxr_store_workspace_number(&store, origins.origins[i], &all[i]->number);
+        pxr_workspace_t *w = APR_ARRAY_IDX(pxr_workspaces, i, pxr_workspace_t *);
+        status = pxr_store_workspace_number(&store, w->site_url, &w->number);
     }
     if (status != PXR_OK) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PXR1018: the workspaces cannot be entered: %s",
                      status == PXR_FULL   ? "too many others still have meetings"
                      : status == PXR_BUSY ? "the working set is locked"
                                           : "the working set is damaged");
-        return 0;
     }
-    return 1;
+    return status == PXR_OK;
 }
 
 /* The check of the configuration has prepared the driver that is wanted now, which need not be the
@@ -222,7 +144,7 @@ static void prepare_driver(server_rec *s, apr_pool_t *pconf)
     }
 }
 
-static int make_ready(server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp, retained_t *retained)
+static bool make_ready(server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp, retained_t *retained)
 {
     bool first = retained->memory.base == NULL;
     void *before = retained->memory.base;
@@ -235,27 +157,28 @@ static int make_ready(server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp, retai
     database.driver = retained->driver;
     database.params = retained->params;
     prepare_driver(s, pconf);
-    if (first && pxr_state_dir_is_needed(&database) && !make_state_dir(s, retained->state_dir)) {
-        return 0;
+    if (first && pxr_state_dir_is_needed(&database) &&
+        !pxr_state_dir_make(s, retained->state_dir)) {
+        return false;
     }
     if (!(first ? pxr_memory_open(s, ptemp, &retained->memory, &store)
                 : pxr_memory_reopen(s, ptemp, &retained->memory, &store)) ||
         !enter_workspaces(s, ptemp)) {
-        return 0;
+        return false;
     }
     store_is_open = true;
     if (retained->memory.base == before) {
-        return 1;
+        return true;
     }
     set_keep(s, pxr_is_reload());
     if (pxr_store_kept(&store) != PXR_KEEP_NOTHING) {
         pxr_keeper_fill_at_start(s);
     }
-    return 1;
+    return true;
 }
 
 /* At a reload a failure would end the whole server, Rocket.Chat's proxy included. */
-int pxr_is_reload(void)
+bool pxr_is_reload(void)
 {
     int generation = 0;
 
@@ -265,7 +188,7 @@ int pxr_is_reload(void)
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     retained_t *retained;
-    int ready;
+    bool ready;
 
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {

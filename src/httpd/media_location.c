@@ -3,8 +3,6 @@
 #include <apr_strings.h>
 #include <arpa/inet.h>
 
-#include "pxr_query.h"
-
 /* Where the media of a participant are handled: PexipRCMediaLocation, and the variables
  * %{pxr:...} of its conditions. */
 

@@ -182,7 +182,7 @@ static bool is_needed(void)
     bool needed = false;
 
     for (int i = 0; i < pxr_workspaces->nelts; i++) {
-        const pxr_workspace_t *w = ((pxr_workspace_t **)(void *)pxr_workspaces->elts)[i];
+        const pxr_workspace_t *w = APR_ARRAY_IDX(pxr_workspaces, i, pxr_workspace_t *);
         needed = needed || w->rest_user != NULL || w->callback_url != NULL;
     }
     return needed && pxr_store_kept(pxr_store()) != PXR_KEEP_NOTHING;
@@ -209,7 +209,7 @@ static pxr_messenger_t *make(server_rec *s)
         return NULL;
     }
     for (int i = 0; i < pxr_workspaces->nelts; i++) {
-        const pxr_workspace_t *w = ((pxr_workspace_t **)(void *)pxr_workspaces->elts)[i];
+        const pxr_workspace_t *w = APR_ARRAY_IDX(pxr_workspaces, i, pxr_workspace_t *);
         if (w->number < PXR_WORKSPACES_MAX) {
             pxr_site_t *site = &m->sites[w->number];
             site->workspace = w;

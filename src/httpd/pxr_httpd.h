@@ -23,6 +23,7 @@
 #include "pxr_metrics.h"
 #include "pxr_outside.h"
 #include "pxr_policy.h"
+#include "pxr_query.h"
 #include "pxr_rest.h"
 #include "pxr_schedule.h"
 #include "pxr_seen.h"
@@ -202,21 +203,24 @@ extern pxr_global_conf_t pxr_global;
 /* pxr_workspace_t *; filled by check_config. */
 extern apr_array_header_t *pxr_workspaces;
 
-/* directives.c */
+/* directives.c: what httpd reads the configuration with. */
 extern const command_rec pxr_directives[];
 void *pxr_create_server_conf(apr_pool_t *p, server_rec *s);
 void *pxr_merge_server_conf(apr_pool_t *p, void *base, void *add);
 void *pxr_create_dir_conf(apr_pool_t *p, char *dir);
 void *pxr_merge_dir_conf(apr_pool_t *p, void *base, void *add);
+/* The name of the directive. */
 const char *pxr_setting_name(pxr_setting_t setting);
 
 /* settings.c: reads the text of one setting into a workspace. NULL, or a sentence in which the
  * name of the directive and the value are still to come. */
 const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *text,
                              pxr_workspace_t *out);
+/* Empties a workspace and sets what holds where no directive says otherwise. */
 void pxr_workspace_defaults(pxr_workspace_t *w);
 
-/* check.c */
+/* check.c: hooks. The first forgets the configuration before; the second unites the virtual hosts
+ * of each workspace into pxr_workspaces and refuses what cannot work. */
 int pxr_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int pxr_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
@@ -238,7 +242,7 @@ typedef struct {
 
 /* Goes on with what a former server left, or begins anew, and opens the store. False, with a line
  * in the log, where the server must not start. */
-int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
+bool pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
 
 /* Under which it is kept while a server is restarted. */
 #define PXR_RETAINED_KEY "mod_pexip_rc 3"
@@ -248,9 +252,10 @@ int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_stor
 const char *pxr_memory_check(apr_pool_t *p);
 
 /* The same after a graceful restart, when the memory is there already. */
-int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
+bool pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store);
 
-/* lifecycle.c */
+/* lifecycle.c: hooks. The first prepares memory and database; the others begin and end what a child
+ * does besides requests. */
 int pxr_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 void pxr_child_init(apr_pool_t *pchild, server_rec *s);
 void pxr_child_stopping(apr_pool_t *pchild, int graceful);
@@ -260,21 +265,28 @@ bool pxr_is_leaving(void);
 const pxr_db_settings_t *pxr_database(void);
 /* What the configuration asks for, with the defaults. */
 pxr_db_settings_t pxr_database_wanted(apr_pool_t *p);
+/* The working set, NULL where no workspace is configured. */
+const pxr_store_t *pxr_store(void);
+/* When httpd was started; reloads do not count. */
+pxr_time_t pxr_started_at(void);
+/* Whether a configuration is read while httpd runs: a failure would end it. Any process. */
+bool pxr_is_reload(void);
+
+/* state_dir.c: the directory that is configured. */
 const char *pxr_state_dir(void);
 /* Whether such a database, or the administrator, wants it to be there. */
 bool pxr_state_dir_is_needed(const pxr_db_settings_t *settings);
-/* The working set, NULL where no workspace is configured. */
-const pxr_store_t *pxr_store(void);
-pxr_time_t pxr_started_at(void);
-/* Whether a configuration is read while httpd runs: a failure would end it. Any process. */
-int pxr_is_reload(void);
+/* Makes it for the run user, or closes to others what is there. Start-up only; false, with a line
+ * in the log, where it cannot be had. */
+bool pxr_state_dir_make(server_rec *s, const char *path);
 
 /* pool.c: a pool with an allocator of its own, for a thread of ours. Prefork's pools know no other
  * thread: nothing of theirs is locked. NULL where there is no memory; the caller destroys it. Any
  * thread. */
 apr_pool_t *pxr_own_pool(void);
 
-/* leader.c */
+/* leader.c: a thread in each child, of which one leads: it does what time alone demands, and has
+ * the keeper and the messenger beside it. It is joined when `pchild` goes. */
 void pxr_leader_start(apr_pool_t *pchild, server_rec *s);
 /* Lets a process of a newer generation lead, if there is one. */
 void pxr_leader_yield(void);
@@ -289,6 +301,8 @@ void pxr_keeper_stop(void);
 /* At start: makes or upgrades the database and fills the working set from it, as far as that is
  * possible: what cannot be done now is done later, because httpd has other things to do as well. */
 void pxr_keeper_fill_at_start(server_rec *s);
+/* How the database does, judged from outside: the keeper itself cannot tell that it hangs. Any
+ * process. */
 pxr_keeper_state_t pxr_keeper_state(const pxr_keep_health_t *health, pxr_time_t now);
 
 /* messenger.c: the thread that tells Rocket.Chat, in the process that leads. */
@@ -296,7 +310,8 @@ void pxr_messenger_start(apr_pool_t *pool, server_rec *s);
 /* Waits for its end, which comes within milliseconds, whatever Rocket.Chat does. */
 void pxr_messenger_stop(void);
 
-/* claim.c */
+/* claim.c: hooks. They claim the URLs of our handlers, spare the search for a file, and lead a
+ * request to its handler. */
 int pxr_translate_name(request_rec *r);
 int pxr_map_to_storage(request_rec *r);
 int pxr_handle(request_rec *r);
@@ -313,7 +328,7 @@ const pxr_media_location_t *pxr_media_location_for(request_rec *r, const pxr_wor
  * evaluated, "" in any other. */
 int pxr_expr_lookup(ap_expr_lookup_parms *parms);
 
-/* provider.c */
+/* provider.c: AuthBasicProvider pexip-rc. */
 void pxr_register_provider(apr_pool_t *p);
 
 /* status_hook.c: numbers for mod_status, where that is loaded. */
@@ -369,6 +384,7 @@ pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref);
 void pxr_invite_to_chat(request_rec *r, const pxr_call_t *call, const pxr_found_t *found,
                         const char *user_id);
 
+/* The handlers, handler_*.c. Each answers the request and returns what httpd wants of a handler. */
 int pxr_handle_policy(request_rec *r, const pxr_call_t *call);
 int pxr_handle_events(request_rec *r, const pxr_call_t *call);
 int pxr_handle_api(request_rec *r, const pxr_call_t *call);
@@ -397,11 +413,7 @@ int pxr_handle_chat(request_rec *r, const pxr_call_t *call);
  * answer that a node can use, or the request comes from one of us: then nothing was answered. */
 bool pxr_fallback_answer(request_rec *r, const pxr_call_t *call, int *reply);
 
-/* handler_api.c: reads and parses the body, with `mend` after pxr_json_mend(). NULL where the
- * request has been answered, with *reply.
- */
-pxr_json_doc_t *pxr_read_json(request_rec *r, bool mend, int *reply);
-/* The meeting of this id, or that a further call of this id leads to. */
+/* handler_api.c: the meeting of this id, or that a further call of this id leads to. */
 bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_found_t *found);
 
 /* info.c: the ways into a meeting; `host` may know the host PIN. Texts live as long as the view and
@@ -409,8 +421,19 @@ bool pxr_find_meeting(const pxr_call_t *call, const char *id, size_t len, pxr_fo
 void pxr_fill_info(apr_pool_t *p, const pxr_workspace_t *w, const pxr_view_t *view, bool host,
                    pxr_info_t *info);
 
-/* handler_api.c: a whole number in these bounds, of digits only. */
+/* arguments.c */
+
+/* pxr_query_read() of the query string. */
+void pxr_read_arguments(request_rec *r, pxr_query_field_t *fields, size_t count);
+/* Whether the query string has this parameter, whatever its value. */
+bool pxr_has_argument(request_rec *r, const char *name);
+/* A whole number in these bounds, of at most 18 digits and nothing else. */
 bool pxr_read_count(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out);
+/* A list of words with commas between: sets named[i] for each name(i) that stands in it, with i
+ * from `first` up to but without `end`. False where there is another word. */
+bool pxr_read_words(const char *text, const char *(*name)(int), int first, int end, bool *named);
+/* Whether the path ends with the handler's marker, slashes aside. */
+bool pxr_ends_at_marker(const pxr_call_t *call);
 
 /* history_thread.c: threads that read the history end with their process, however the database
  * hangs. */
@@ -426,17 +449,21 @@ bool pxr_origin_is_foreign(request_rec *r, const pxr_workspace_t *w);
 /* body.c: reads the whole request body. OK, or an HTTP status: 413 beyond `max` bytes. *body
  * belongs to the request and has a NUL behind it. */
 int pxr_read_body(request_rec *r, apr_size_t max, char **body, apr_size_t *len);
+/* Reads and parses a body of the API, with `mend` after pxr_json_mend(); the caller frees it with
+ * pxr_json_free(). NULL where the request has been answered, with *reply. */
+pxr_json_doc_t *pxr_read_json(request_rec *r, bool mend, int *reply);
 
 /* outside.c: other servers that are asked while somebody waits for the answer. */
+/* Makes this process able to ask, and finds out how many may. */
 void pxr_outside_child_init(void);
-/* So many requests of all processes may do that at once. */
+/* How many requests of all processes may do that at once. */
 uint32_t pxr_outside_share(void);
 /* Requests of anybody at all get half of the places, so that they cannot take them from the nodes
  * and from Rocket.Chat. */
 typedef enum { PXR_FOR_STRANGERS, PXR_FOR_KNOWN } pxr_outside_for_t;
 /* A place among them, -1 where all are taken: then the answer is the one that needs nobody. */
 int pxr_outside_enter(const pxr_call_t *call, pxr_outside_for_t whom);
-void pxr_outside_leave(const pxr_call_t *call, int place);
+void pxr_outside_leave(const pxr_call_t *call, int place); /* `place` is not -1 */
 /* What a server is called in pxr_outside.h, by what it is asked for. */
 typedef enum { PXR_OUTSIDE_SESSION, PXR_OUTSIDE_POLICY } pxr_outside_t;
 const char *pxr_outside_name(apr_pool_t *p, pxr_outside_t what, const char *url);
@@ -444,21 +471,30 @@ const char *pxr_outside_name(apr_pool_t *p, pxr_outside_t what, const char *url)
  * success. */
 void pxr_outside_tell(request_rec *r, const pxr_call_t *call, pxr_outside_t what, const char *url,
                       const pxr_rest_result_t *result, const char *why);
+/* How all of them do, for people. */
 void pxr_outside_fill(apr_pool_t *p, const pxr_call_t *call, pxr_outside_page_t *page);
 
-/* event_log.c: what PexipRCEventLog names, opened before children exist, in the pool of the
- * configuration. */
-const char *pxr_event_log_check(apr_pool_t *p); /* NULL or a sentence; touches nothing */
-int pxr_event_log_open(server_rec *s, apr_pool_t *pconf);
+/* event_log.c: what PexipRCEventLog names. */
+
+/* Whether it could be opened. NULL or a sentence; touches nothing. */
+const char *pxr_event_log_check(apr_pool_t *p);
+/* Opens it before children exist, for as long as this configuration lasts. False, with a line in
+ * the log, where that fails. */
+bool pxr_event_log_open(server_rec *s, apr_pool_t *pconf);
+/* Closes what only the parent process may have open. */
 void pxr_event_log_child_init(void);
+/* "off", "on" or "failed". */
 const char *pxr_event_log_state(void);
 /* Any thread. Never waits for a program that does not read: then the line is lost and counted. */
 void pxr_event_log_write(request_rec *r, const pxr_call_t *call, const pxr_log_entry_t *entry);
 
 /* reply.c: each answers the request completely and returns what the handler returns. */
 int pxr_reply(request_rec *r, int status, const char *type, const char *text, apr_size_t len);
+/* Releases `text`, which src/json has made; NULL, where memory ran out, is answered with 503. */
 int pxr_reply_json(request_rec *r, int status, char *text);
+/* An error in the form of RFC 9457, with a sentence about what is wrong. */
 int pxr_reply_problem(request_rec *r, int status, const char *detail);
+/* `allowed` is a list such as "GET, HEAD". */
 int pxr_reply_method(request_rec *r, const char *allowed);
 int pxr_reply_empty(request_rec *r, int status);
 /* The problem that a store status stands for. */

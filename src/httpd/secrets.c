@@ -23,11 +23,11 @@ static char *take_line(char **text)
     return line;
 }
 
-static int is_usable(const char *line)
+static bool is_usable(const char *line)
 {
     for (const char *c = line; *c != '\0'; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7F) {
-            return 0;
+            return false;
         }
     }
     return line[0] != '\0';

@@ -57,13 +57,13 @@ static const char *path_of_memory(apr_pool_t *p)
                         (apr_uint64_t)pxr_hash(&key, dir, strlen(dir)));
 }
 
-static int is_ours(const struct stat *info)
+static bool is_ours(const struct stat *info)
 {
     return S_ISREG(info->st_mode) && info->st_uid == geteuid() && (info->st_mode & 077) == 0;
 }
 
 /* Whether the name still leads to the opened file. */
-static int is_at(const char *path, const struct stat *opened)
+static bool is_at(const char *path, const struct stat *opened)
 {
     struct stat named;
 
@@ -74,7 +74,7 @@ static int is_at(const char *path, const struct stat *opened)
 /* Goes with this process, and is not inherited: orphaned children of a killed server do not keep
  * the next one from starting. It goes, too, when this process closes any other descriptor of the
  * file, so there must never be one. */
-static int take_lock(int fd)
+static bool take_lock(int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
@@ -87,7 +87,7 @@ static void complain(server_rec *s, int error, const char *path, const char *wha
                  "PXR1006: shared memory '%s' %s", path, what);
 }
 
-static int map(pxr_memory_t *memory, apr_uint64_t bytes)
+static bool map(pxr_memory_t *memory, apr_uint64_t bytes)
 {
     void *base = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 
@@ -105,7 +105,7 @@ static void let_go(pxr_memory_t *memory)
     close(memory->fd);
 }
 
-static int open_store(const pxr_memory_t *memory, pxr_store_t *store)
+static bool open_store(const pxr_memory_t *memory, pxr_store_t *store)
 {
     return pxr_store_open(store, (char *)memory->base + HEAD_BYTES, memory->bytes - HEAD_BYTES) ==
            PXR_OK;
@@ -240,7 +240,7 @@ static outcome_t take_over(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, p
 }
 
 /* Fills a file that was just made. */
-static int lay_out(server_rec *s, const char *path, pxr_memory_t *memory, pxr_store_t *store)
+static bool lay_out(server_rec *s, const char *path, pxr_memory_t *memory, pxr_store_t *store)
 {
     apr_uint64_t bytes = HEAD_BYTES + pxr_store_bytes(&pxr_global.sizes);
     pxr_hash_key_t key;
@@ -251,20 +251,20 @@ static int lay_out(server_rec *s, const char *path, pxr_memory_t *memory, pxr_st
         complain(s, error, path,
                  "cannot be made as large as " PXR_D_MEETINGS " and " PXR_D_PARTICIPANTS
                  " ask for");
-        return 0;
+        return false;
     }
     if (!map(memory, bytes)) {
         complain(s, errno, path, "cannot be mapped");
-        return 0;
+        return false;
     }
     if (!pxr_random_bytes(&key, sizeof(key)) ||
         pxr_store_format(store, (char *)memory->base + HEAD_BYTES, &pxr_global.sizes, &key) !=
             PXR_OK) {
         complain(s, 0, path, "cannot be prepared");
-        return 0;
+        return false;
     }
     read_boot_id(((head_t *)memory->base)->boot_id, sizeof(((head_t *)memory->base)->boot_id));
-    return 1;
+    return true;
 }
 
 static outcome_t create(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
@@ -307,7 +307,7 @@ static void tell(server_rec *s, const pxr_memory_t *memory, const pxr_store_t *s
                  health.meetings.used);
 }
 
-int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
+bool pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
 {
     for (int i = 0; i < TRIES; i++) {
         const char *what = "taken over from a former server";
@@ -318,7 +318,7 @@ int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_stor
         }
         if (outcome == READY) {
             tell(s, memory, store, what);
-            return 1;
+            return true;
         }
         if (outcome == REFUSED) {
             break;
@@ -326,10 +326,10 @@ int pxr_memory_open(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_stor
     }
     memory->base = NULL;
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "PXR1010: mod_pexip_rc has no working set");
-    return 0;
+    return false;
 }
 
-int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
+bool pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_store_t *store)
 {
     pxr_store_sizes_t sizes;
 
@@ -351,7 +351,7 @@ int pxr_memory_reopen(server_rec *s, apr_pool_t *p, pxr_memory_t *memory, pxr_st
                      "change needs a full restart",
                      sizes.meetings, sizes.participants);
     }
-    return 1;
+    return true;
 }
 
 const char *pxr_memory_check(apr_pool_t *p)

@@ -1,12 +1,11 @@
 #include "pxr_httpd.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "pxr_discussion.h"
 #include "pxr_time.h"
 
-static const char *read_url(apr_pool_t *p, const char *text, int allow_path, const char **out)
+static const char *read_url(apr_pool_t *p, const char *text, bool allow_path, const char **out)
 {
     char *url = apr_palloc(p, PXR_ORIGIN_MAX + 512);
     const char *why;
@@ -70,23 +69,6 @@ static const char *split(apr_pool_t *p, const char *text, const char **rest)
     return blank != NULL ? apr_pstrmemdup(p, text, (apr_size_t)(blank - text)) : text;
 }
 
-static int read_number(const char *text, apr_int64_t low, apr_int64_t high, apr_int64_t *out)
-{
-    char *end;
-    apr_int64_t value;
-
-    if (!apr_isdigit(text[0])) {
-        return 0;
-    }
-    errno = 0;
-    value = apr_strtoi64(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value < low || value > high) {
-        return 0;
-    }
-    *out = value;
-    return 1;
-}
-
 static const char *read_pins(apr_pool_t *p, const char *text, pxr_workspace_t *out)
 {
     static const char usage[] =
@@ -99,7 +81,7 @@ static const char *read_pins(apr_pool_t *p, const char *text, pxr_workspace_t *o
     if (strcasecmp(mode, "none") == 0 && rest[0] == '\0') {
         out->pins = PXR_PINS_NONE;
     } else if (strcasecmp(mode, "random") == 0) {
-        if (rest[0] != '\0' && !read_number(rest, PXR_PIN_MIN, PXR_PIN_MAX, &length)) {
+        if (rest[0] != '\0' && !pxr_read_count(rest, PXR_PIN_MIN, PXR_PIN_MAX, &length)) {
             return usage;
         }
         out->pins = PXR_PINS_RANDOM;
@@ -126,7 +108,7 @@ static const char *read_numeric_alias(apr_pool_t *p, const char *text, pxr_works
         return NULL;
     }
     if (len == 0 || len > PXR_NUMBER_PREFIX_MAX || strspn(prefix, "0123456789") != len ||
-        !read_number(rest, PXR_NUMBER_DIGITS_MIN, PXR_NUMBER_DIGITS_MAX, &digits)) {
+        !pxr_read_count(rest, PXR_NUMBER_DIGITS_MIN, PXR_NUMBER_DIGITS_MAX, &digits)) {
         return "must be none, or a prefix of 1 to 16 digits and the number of random digits behind "
                "it, from 4 to 15";
     }
@@ -173,9 +155,9 @@ static const char *read_unknown(apr_pool_t *p, const char *text, pxr_workspace_t
     return out->reject != NULL ? NULL : "has a regular expression that cannot be compiled";
 }
 
-static const char *read_duration(const char *text, int64_t low, int64_t high, int64_t *out)
+static bool read_duration(const char *text, int64_t low, int64_t high, int64_t *out)
 {
-    return pxr_duration_parse(text, out) && *out >= low && *out <= high ? NULL : text;
+    return pxr_duration_parse(text, out) && *out >= low && *out <= high;
 }
 
 static const char *read_grace(apr_pool_t *p, const char *text, pxr_workspace_t *out)
@@ -185,14 +167,21 @@ static const char *read_grace(apr_pool_t *p, const char *text, pxr_workspace_t *
     const char *silence;
     const char *grace = split(p, text, &silence);
 
-    if (read_duration(grace, low, high, &out->grace) != NULL ||
-        (silence[0] != '\0' && read_duration(silence, low, high, &out->silence) != NULL)) {
+    if (!read_duration(grace, low, high, &out->grace) ||
+        (silence[0] != '\0' && !read_duration(silence, low, high, &out->silence))) {
         return "must be one or two times from 100ms to 1h, such as 10s 60s";
     }
     return NULL;
 }
 
-/* Before that memory still has a meeting. */
+static const char *read_lifetime(const char *text, pxr_workspace_t *out)
+{
+    return read_duration(text, PXR_SECOND, 366 * 86400 * PXR_SECOND, &out->lifetime)
+               ? NULL
+               : "must be a time from 1s to 366d, such as 24h";
+}
+
+/* At least as long as memory still has a meeting that has ended. */
 static const char *read_history(const char *text, pxr_workspace_t *out)
 {
     if (strcasecmp(text, "forever") == 0) {
@@ -200,9 +189,37 @@ static const char *read_history(const char *text, pxr_workspace_t *out)
         return NULL;
     }
     return read_duration(text, PXR_ENDED_KEEP, (int64_t)36500 * 86400 * PXR_SECOND,
-                         &out->history_keep) == NULL
+                         &out->history_keep)
                ? NULL
                : "must be forever, or a time from 1d to 36500d, such as 90d";
+}
+
+static const char *read_event_body(apr_pool_t *p, const char *text, pxr_workspace_t *out)
+{
+    apr_int64_t number;
+
+    if (!pxr_read_count(text, PXR_EVENT_BODY_LEAST, PXR_EVENT_BODY_MOST, &number)) {
+        return apr_psprintf(p, "must be a number of bytes from %d to %d", PXR_EVENT_BODY_LEAST,
+                            PXR_EVENT_BODY_MOST);
+    }
+    out->event_body_max = (apr_size_t)number;
+    return NULL;
+}
+
+static const char *read_meeting_path(const char *text, pxr_workspace_t *out)
+{
+    const char *why = NULL;
+
+    out->meeting_path = text;
+    return pxr_link_check_meeting_path(text, &why) == PXR_OK ? NULL : why;
+}
+
+static const char *read_discussion_name(const char *text, pxr_workspace_t *out)
+{
+    const char *why = NULL;
+
+    out->discussion_name = text;
+    return pxr_discussion_check_name(text, &why) == PXR_OK ? NULL : why;
 }
 
 static const char *read_flag(const char *text, bool *out)
@@ -225,7 +242,7 @@ static const char *read_callback(apr_pool_t *p, const char *text, pxr_workspace_
     if (file[0] == '\0') {
         return "must be the address of the companion app's endpoint and the path of its secret";
     }
-    url = read_url(p, url, 1, &out->callback_url);
+    url = read_url(p, url, true, &out->callback_url);
     return url != NULL ? url : read_path(p, file, &out->callback_secret_file);
 }
 
@@ -244,7 +261,7 @@ static const char *read_fallbacks(apr_pool_t *p, const char *text, pxr_workspace
         if (count == PXR_FALLBACKS_MAX) {
             return "is one server too many";
         }
-        why = read_url(p, url, 1, &all[count].url);
+        why = read_url(p, url, true, &all[count].url);
         if (why == NULL && file[0] != '\0') {
             why = read_path(p, file, &all[count].credentials_file);
         }
@@ -278,25 +295,19 @@ static const char *read_room_id(const char *text, pxr_workspace_t *out)
 const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *text,
                              pxr_workspace_t *out)
 {
-    const char *why = NULL;
-    apr_int64_t number;
-
     switch (setting) {
     case PXR_SET_BASE_URL:
-        return read_url(p, text, 0, &out->base_url);
+        return read_url(p, text, false, &out->base_url);
     case PXR_SET_SITE_URL:
-        return read_url(p, text, 0, &out->site_url);
+        return read_url(p, text, false, &out->site_url);
     case PXR_SET_JOIN_URL:
-        return read_url(p, text, 1, &out->join_url);
+        return read_url(p, text, true, &out->join_url);
     case PXR_SET_CREDENTIALS:
         return read_path(p, text, &out->credentials_file);
     case PXR_SET_BRANDING:
         return read_branding(text, out);
     case PXR_SET_MEETING_PATH:
-        if (pxr_link_check_meeting_path(text, &why) == PXR_OK) {
-            out->meeting_path = text;
-        }
-        return why;
+        return read_meeting_path(text, out);
     case PXR_SET_THEME:
         return read_theme(text, out);
     case PXR_SET_LAYOUT:
@@ -314,20 +325,13 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
     case PXR_SET_GRACE:
         return read_grace(p, text, out);
     case PXR_SET_LIFETIME:
-        return read_duration(text, PXR_SECOND, 366 * 86400 * PXR_SECOND, &out->lifetime) == NULL
-                   ? NULL
-                   : "must be a time from 1s to 366d, such as 24h";
+        return read_lifetime(text, out);
     case PXR_SET_HISTORY:
         return read_history(text, out);
     case PXR_SET_EVENT_BODY:
-        if (!read_number(text, PXR_EVENT_BODY_LEAST, PXR_EVENT_BODY_MOST, &number)) {
-            return apr_psprintf(p, "must be a number of bytes from %d to %d", PXR_EVENT_BODY_LEAST,
-                                PXR_EVENT_BODY_MOST);
-        }
-        out->event_body_max = (apr_size_t)number;
-        return NULL;
+        return read_event_body(p, text, out);
     case PXR_SET_REST_URL:
-        return read_url(p, text, 1, &out->rest_url);
+        return read_url(p, text, true, &out->rest_url);
     case PXR_SET_REST_CREDENTIALS:
         return read_path(p, text, &out->rest_credentials_file);
     case PXR_SET_WEBHOOK_TOKEN:
@@ -343,8 +347,7 @@ const char *pxr_setting_read(apr_pool_t *p, pxr_setting_t setting, const char *t
     case PXR_SET_CHAT:
         return read_flag(text, &out->persistent_chat);
     case PXR_SET_DISCUSSION:
-        out->discussion_name = text;
-        return pxr_discussion_check_name(text, &why) == PXR_OK ? NULL : why;
+        return read_discussion_name(text, out);
     case PXR_SET_SCHEDULED:
         return read_room_id(text, out);
     case PXR_SET_MEDIA_LOCATION:

@@ -3,7 +3,6 @@
 #include <apr_strings.h>
 
 #include "pxr_alias.h"
-#include "pxr_query.h"
 
 /* An action and the id of a meeting. */
 #define BODY_MAX 1024
@@ -25,7 +24,7 @@ const char *pxr_status_outcome(request_rec *r)
     char word[16];
     pxr_query_field_t field = {.name = "did", .value = word, .size = sizeof(word)};
 
-    pxr_query_read(r->args, r->args != NULL ? strlen(r->args) : 0, &field, 1);
+    pxr_read_arguments(r, &field, 1);
     for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
         if (strcmp(outcomes[i].word, word) == 0) {
             return outcomes[i].sentence;

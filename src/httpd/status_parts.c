@@ -2,7 +2,6 @@
 
 #include <apr_strings.h>
 
-#define CLOCK_TOLERANCE (2 * PXR_SECOND)
 #define ALMOST_FULL 90
 
 #define SEE_LOG "The error log of httpd says more."
@@ -141,7 +140,7 @@ static pxr_part_t database(apr_pool_t *p, const pxr_status_page_t *all)
                                  "%" APR_UINT64_T_FMT " records were given up.",
                                  page->refused, page->not_loaded, (apr_uint64_t)page->lost);
         part.cure = "Raise " PXR_D_MEETINGS " if memory is full. " SEE_LOG;
-    } else if (page->clock_ahead > CLOCK_TOLERANCE || page->clock_ahead < -CLOCK_TOLERANCE) {
+    } else if (page->clock_ahead != 0) {
         part.level = PXR_LEVEL_CARE;
         part.word = "other time";
         part.what = "Its clock differs from the clock of this machine.";

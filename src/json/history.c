@@ -69,12 +69,8 @@ static json_t *people(const pxr_past_t *past)
 
     for (size_t i = 0; i < past->people_count; i++) {
         const pxr_attendee_t *person = &past->people[i];
-        json_t *entry = json_object();
-        json_object_set_new(entry, "id", json_string(person->id));
-        json_object_set_new(entry, "name", json_string(person->name));
-        json_object_set_new(entry, "role", json_string(pxr_role_name(person->role)));
-        json_object_set_new(entry, "protocol", pxr_json_text(person->protocol));
-        json_object_set_new(entry, "connected_at", pxr_json_time(person->connected_at));
+        json_t *entry = pxr_json_person(person->id, person->name, person->role, person->protocol,
+                                        person->connected_at);
         json_object_set_new(entry, "left_at", pxr_json_time(person->left_at));
         json_object_set_new(entry, "duration_seconds", seconds(person->present));
         json_object_set_new(entry, "quality", json_string(pxr_quality_name(person->quality)));

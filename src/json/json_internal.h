@@ -18,7 +18,12 @@ struct pxr_json_doc {
  * closed. Sets *depth to its nesting. Strings are respected, brackets are only counted. */
 size_t pxr_scan_value(const char *text, size_t len, size_t at, size_t *depth);
 
+/* The first byte at or behind `at` that is no white space of JSON. */
 size_t pxr_scan_blank(const char *text, size_t len, size_t at);
+
+/* Whether the text's value is nested deeper than `most`: the parser would follow it to a depth of
+ * 2048, with the stack of the thread. */
+bool pxr_scan_is_deep(const char *text, size_t len, size_t most);
 
 /* The first byte behind the string that begins with the quotation mark at `at`. */
 size_t pxr_scan_string(const char *text, size_t len, size_t at);
@@ -29,6 +34,9 @@ void pxr_member_at(const char *text, size_t len, size_t at, pxr_buf_t *out);
 /* members.c: what several answers have. NULL and "" are null, like 0 for times. */
 json_t *pxr_json_text(const char *text);
 json_t *pxr_json_time(pxr_time_t when);
+/* What a person in a meeting and one in its history have in common. */
+json_t *pxr_json_person(const char *id, const char *name, pxr_role_t role, const char *protocol,
+                        pxr_time_t connected_at);
 /* room, creator and discussion. */
 void pxr_json_set_details(json_t *json, const pxr_details_t *details);
 
@@ -39,6 +47,7 @@ pxr_status_t pxr_json_refuse(pxr_buf_t *why, const char *member, const char *rea
  * and *text is NULL then. */
 pxr_status_t pxr_json_read_text(const json_t *object, const char *member, size_t most,
                                 const char **text, size_t *len, pxr_buf_t *why);
+/* Reads true or false; `otherwise` where it is absent or null. */
 pxr_status_t pxr_json_read_flag(const json_t *root, const char *member, bool otherwise, bool *out,
                                 pxr_buf_t *why);
 

@@ -16,6 +16,19 @@ json_t *pxr_json_time(pxr_time_t when)
     return json_string(text);
 }
 
+json_t *pxr_json_person(const char *id, const char *name, pxr_role_t role, const char *protocol,
+                        pxr_time_t connected_at)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "id", json_string(id));
+    json_object_set_new(json, "name", json_string(name));
+    json_object_set_new(json, "role", json_string(pxr_role_name(role)));
+    json_object_set_new(json, "protocol", pxr_json_text(protocol));
+    json_object_set_new(json, "connected_at", pxr_json_time(connected_at));
+    return json;
+}
+
 /* An object of texts, or null where its id is absent. */
 static json_t *named(const pxr_details_t *details, pxr_detail_t id, const char *const *keys,
                      size_t count)

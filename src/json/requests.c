@@ -4,36 +4,41 @@
 #include "json_internal.h"
 #include "pxr_alias.h"
 
-/* Deeper than any request of ours; the parser's own limit is 2048. */
+/* Deeper than any request of ours. */
 #define DEPTH_MAX 32
 
 /* A window that begins later than this is a slip of the keyboard. */
 #define WINDOW_MOST (10 * 366 * (int64_t)86400 * PXR_SECOND)
 
+/* Says where the parser stumbled, by the name of the member. */
+static void explain(const char *body, size_t len, const json_error_t *error, pxr_buf_t *why)
+{
+    size_t at = error->position > 0 ? (size_t)error->position - 1 : 0;
+    char member[160];
+    char text[JSON_ERROR_TEXT_LENGTH + 1];
+    pxr_buf_t path;
+
+    pxr_buf_init(&path, member, sizeof(member));
+    pxr_member_at(body, len, at < len ? at : len, &path);
+    pxr_text_line(text, sizeof(text), error->text, strlen(error->text));
+    pxr_buf_puts(why, path.len > 0 ? member : "the body");
+    pxr_buf_puts(why, ": no valid JSON: ");
+    pxr_buf_puts(why, text);
+}
+
 pxr_json_doc_t *pxr_json_parse(const char *body, size_t len, pxr_buf_t *why)
 {
     json_error_t error;
     pxr_json_doc_t *doc;
-    size_t depth;
     json_t *root;
 
-    pxr_scan_value(body, len, pxr_scan_blank(body, len, 0), &depth);
-    if (depth > DEPTH_MAX) {
+    if (pxr_scan_is_deep(body, len, DEPTH_MAX)) {
         pxr_buf_puts(why, "the body is nested too deeply");
         return NULL;
     }
     root = json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (root == NULL) {
-        char member[160];
-        char text[JSON_ERROR_TEXT_LENGTH + 1];
-        pxr_buf_t path;
-        size_t at = error.position > 0 ? (size_t)error.position - 1 : 0;
-        pxr_buf_init(&path, member, sizeof(member));
-        pxr_member_at(body, len, at < len ? at : len, &path);
-        pxr_text_line(text, sizeof(text), error.text, strlen(error.text));
-        pxr_buf_puts(why, path.len > 0 ? member : "the body");
-        pxr_buf_puts(why, ": no valid JSON: ");
-        pxr_buf_puts(why, text);
+        explain(body, len, &error, why);
         return NULL;
     }
     if (!json_is_object(root)) {
@@ -127,6 +132,18 @@ static const struct {
     {PXR_DISCUSSION_TYPE, "discussion", "discussion.type", 1},
 };
 
+/* Finds an object; NULL where it is absent or null. */
+static pxr_status_t read_object(const json_t *root, const char *member, const json_t **object,
+                                pxr_buf_t *why)
+{
+    const json_t *value = json_object_get(root, member);
+
+    *object = json_is_object(value) ? value : NULL;
+    return value == NULL || json_is_null(value) || json_is_object(value)
+               ? PXR_OK
+               : pxr_json_refuse(why, member, "must be an object");
+}
+
 static pxr_status_t check_type(const char *member, const char *type, const char *legal,
                                pxr_buf_t *why)
 {
@@ -137,35 +154,37 @@ static pxr_status_t check_type(const char *member, const char *type, const char 
                            legal[2] == '\0' ? "must be c or p" : "must be c, p, d or l");
 }
 
+static pxr_status_t read_detail(const json_t *root, size_t which, pxr_details_t *details,
+                                pxr_buf_t *why)
+{
+    const char *member = texts[which].member;
+    const json_t *object =
+        texts[which].object != NULL ? json_object_get(root, texts[which].object) : root;
+    pxr_detail_t detail = texts[which].detail;
+    bool is_type = texts[which].most == 1;
+    /* A long type is a wrong type. */
+    pxr_status_t status = pxr_json_read_text(object, member, is_type ? SIZE_MAX : texts[which].most,
+                                             &details->text[detail], &details->len[detail], why);
+
+    return status == PXR_OK && is_type
+               ? check_type(member, details->text[detail],
+                            detail == PXR_DISCUSSION_TYPE ? "cp" : "cpdl", why)
+               : status;
+}
+
 static pxr_status_t read_details(const json_t *root, pxr_details_t *details, pxr_buf_t *why)
 {
-    static const char *const objects[] = {"room", "creator", "discussion"};
+    const json_t *room;
+    const json_t *creator;
+    const json_t *discussion;
 
-    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
-        const json_t *object = json_object_get(root, objects[i]);
-        if (object != NULL && !json_is_null(object) && !json_is_object(object)) {
-            return pxr_json_refuse(why, objects[i], "must be an object");
-        }
+    if (read_object(root, "room", &room, why) != PXR_OK ||
+        read_object(root, "creator", &creator, why) != PXR_OK ||
+        read_object(root, "discussion", &discussion, why) != PXR_OK) {
+        return PXR_INVALID;
     }
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        const json_t *object =
-            texts[i].object != NULL ? json_object_get(root, texts[i].object) : root;
-        pxr_detail_t detail = texts[i].detail;
-        if (texts[i].most == 1) {
-            /* A long type is a wrong type. */
-            pxr_status_t status =
-                pxr_json_read_text(object, texts[i].member, SIZE_MAX, &details->text[detail],
-                                   &details->len[detail], why);
-            if (status == PXR_OK) {
-                status = check_type(texts[i].member, details->text[detail],
-                                    detail == PXR_DISCUSSION_TYPE ? "cp" : "cpdl", why);
-            }
-            if (status != PXR_OK) {
-                return status;
-            }
-        } else if (pxr_json_read_text(object, texts[i].member, texts[i].most,
-                                      &details->text[detail], &details->len[detail],
-                                      why) != PXR_OK) {
+        if (read_detail(root, i, details, why) != PXR_OK) {
             return PXR_INVALID;
         }
     }
@@ -175,8 +194,7 @@ static pxr_status_t read_details(const json_t *root, pxr_details_t *details, pxr
     if (details->len[PXR_CREATOR_ID] == 0) {
         return pxr_json_refuse(why, "creator.id", "is required");
     }
-    if (json_is_object(json_object_get(root, "discussion")) &&
-        details->len[PXR_DISCUSSION_ID] == 0) {
+    if (discussion != NULL && details->len[PXR_DISCUSSION_ID] == 0) {
         return pxr_json_refuse(why, "discussion.id", "is required where there is a discussion");
     }
     return PXR_OK;
@@ -249,7 +267,7 @@ pxr_status_t pxr_json_read_flag(const json_t *root, const char *member, bool oth
 
 pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *out, pxr_buf_t *why)
 {
-    const json_t *user = json_object_get(doc->root, "user");
+    const json_t *user;
     const char *role;
     const char *username;
     size_t len;
@@ -257,10 +275,8 @@ pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *o
     bool camera;
 
     memset(out, 0, sizeof(*out));
-    if (user != NULL && !json_is_null(user) && !json_is_object(user)) {
-        return pxr_json_refuse(why, "user", "must be an object");
-    }
-    if (pxr_json_read_text(user, "user.id", PXR_ID_CHARS, &out->user_id, &len, why) != PXR_OK ||
+    if (read_object(doc->root, "user", &user, why) != PXR_OK ||
+        pxr_json_read_text(user, "user.id", PXR_ID_CHARS, &out->user_id, &len, why) != PXR_OK ||
         pxr_json_read_text(user, "user.username", PXR_NAME_CHARS, &username, &len, why) != PXR_OK ||
         pxr_json_read_text(user, "user.name", PXR_NAME_CHARS, &out->name, &len, why) != PXR_OK ||
         pxr_json_read_text(doc->root, "role", SIZE_MAX, &role, &len, why) != PXR_OK ||
@@ -283,12 +299,12 @@ pxr_status_t pxr_json_read_link(const pxr_json_doc_t *doc, pxr_link_request_t *o
 
 pxr_status_t pxr_json_read_info(const pxr_json_doc_t *doc, const char **user_id, pxr_buf_t *why)
 {
-    const json_t *user = json_object_get(doc->root, "user");
+    const json_t *user;
     size_t len;
 
     *user_id = NULL;
-    if (user != NULL && !json_is_null(user) && !json_is_object(user)) {
-        return pxr_json_refuse(why, "user", "must be an object");
+    if (read_object(doc->root, "user", &user, why) != PXR_OK) {
+        return PXR_INVALID;
     }
     return pxr_json_read_text(user, "user.id", PXR_ID_CHARS, user_id, &len, why);
 }

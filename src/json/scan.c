@@ -53,6 +53,14 @@ size_t pxr_scan_value(const char *text, size_t len, size_t at, size_t *depth)
     return len;
 }
 
+bool pxr_scan_is_deep(const char *text, size_t len, size_t most)
+{
+    size_t depth;
+
+    pxr_scan_value(text, len, pxr_scan_blank(text, len, 0), &depth);
+    return depth > most;
+}
+
 static int hex_value(char c)
 {
     c = pxr_lower(c);

@@ -191,22 +191,19 @@ static bool is_json_type(const char *type)
 /* NULL where it is no object. What people have typed may contain what no parser takes. */
 static json_t *parse(const pxr_rest_result_t *result)
 {
-    json_error_t error;
-    size_t depth;
     json_t *root;
     char *copy;
 
     if (!is_json_type(result->content_type) || result->body == NULL) {
         return NULL;
     }
-    pxr_scan_value(result->body, result->body_len,
-                   pxr_scan_blank(result->body, result->body_len, 0), &depth);
-    if (depth > DEPTH_MAX || (copy = malloc(result->body_len + 1)) == NULL) {
+    if (pxr_scan_is_deep(result->body, result->body_len, DEPTH_MAX) ||
+        (copy = malloc(result->body_len + 1)) == NULL) {
         return NULL;
     }
     memcpy(copy, result->body, result->body_len);
     pxr_json_mend(copy, result->body_len);
-    root = json_loadb(copy, result->body_len, 0, &error);
+    root = json_loadb(copy, result->body_len, 0, NULL);
     free(copy);
     if (root != NULL && !json_is_object(root)) {
         json_decref(root);

@@ -1,17 +1,15 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "json_internal.h"
 
-/* Nobody sends more levels, and the parser works without a stack of its own. */
+/* Nobody sends more levels. */
 #define DEPTH_MAX 64
 
 static json_t *load(const char *text, size_t len)
 {
-    size_t depth;
-
-    pxr_scan_value(text, len, pxr_scan_blank(text, len, 0), &depth);
-    return depth <= DEPTH_MAX ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    return pxr_scan_is_deep(text, len, DEPTH_MAX)
+               ? NULL
+               : json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 }
 
 bool pxr_json_is_object(const char *text, size_t len)
@@ -51,16 +49,8 @@ pxr_status_t pxr_json_read_session(const char *body, size_t len, char *user_id, 
     return status;
 }
 
-static char *dump(json_t *json)
-{
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
-
-    json_decref(json);
-    return text;
-}
-
 char *pxr_json_write_visit(const char *url, bool host, bool recognised)
 {
-    return dump(json_pack("{s:s, s:s, s:b}", "url", url, "role", host ? "host" : "guest",
-                          "recognised", recognised));
+    return pxr_json_dump(json_pack("{s:s, s:s, s:b}", "url", url, "role", host ? "host" : "guest",
+                                   "recognised", recognised));
 }

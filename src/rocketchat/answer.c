@@ -5,7 +5,7 @@
 
 #include "pxr_text.h"
 
-void pxr_answer_begin(pxr_transfer_t *transfer)
+void pxr_transfer_begin(pxr_transfer_t *transfer)
 {
     transfer->result.content_type[0] = '\0';
     transfer->result.retry_after = -1;
@@ -104,7 +104,7 @@ static void take_line(pxr_transfer_t *transfer, const char *line, size_t len)
 
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         /* What was said with an interim answer is void. */
-        pxr_answer_begin(transfer);
+        pxr_transfer_begin(transfer);
     } else if ((value = value_of(line, len, "content-type", &value_len)) != NULL) {
         take_content_type(result, value, value_len);
     } else if ((value = value_of(line, len, "retry-after", &value_len)) != NULL) {
@@ -122,7 +122,7 @@ static void take_line(pxr_transfer_t *transfer, const char *line, size_t len)
     }
 }
 
-size_t pxr_answer_take_header(char *line, size_t size, size_t count, void *transfer)
+size_t pxr_transfer_take_header(char *line, size_t size, size_t count, void *transfer)
 {
     pxr_transfer_t *t = transfer;
     size_t len = size * count;
@@ -157,7 +157,7 @@ static bool grow(pxr_transfer_t *transfer, size_t len)
     return true;
 }
 
-size_t pxr_answer_take_body(char *data, size_t size, size_t count, void *transfer)
+size_t pxr_transfer_take_body(char *data, size_t size, size_t count, void *transfer)
 {
     pxr_transfer_t *t = transfer;
     size_t len = size * count;
@@ -190,7 +190,7 @@ static void explain(pxr_transfer_t *transfer, CURLcode code, const char *why)
     pxr_text_line(result->why, sizeof(result->why), why, strlen(why));
 }
 
-void pxr_answer_end(pxr_transfer_t *transfer, CURLcode code, const char *why)
+void pxr_transfer_end(pxr_transfer_t *transfer, CURLcode code, const char *why)
 {
     pxr_rest_result_t *result = &transfer->result;
     pxr_time_t now = transfer->server_time != 0 ? transfer->server_time : pxr_time_now();

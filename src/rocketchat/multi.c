@@ -100,7 +100,7 @@ static void end(pxr_rest_multi_t *multi, queue_t *from, pxr_transfer_t *transfer
                 const char *why)
 {
     take_out(from, transfer);
-    pxr_answer_end(transfer, code, why);
+    pxr_transfer_end(transfer, code, why);
     if (from == &multi->active) {
         curl_multi_remove_handle(multi->curl, transfer->easy);
     }
@@ -167,11 +167,11 @@ bool pxr_rest_multi_start(pxr_rest_multi_t *multi, const pxr_rest_request_t *req
     }
     pxr_buf_init(&base_url, url, sizeof(url));
     pxr_buf_init(&reason, why, sizeof(why));
-    pxr_answer_begin(transfer);
+    pxr_transfer_begin(transfer);
     transfer->done = done;
     transfer->context = context;
     if (!pxr_request_check(request, &base_url, &reason)) {
-        pxr_answer_end(transfer, CURLE_OK, reason.overflow ? "the request is unfit" : why);
+        pxr_transfer_end(transfer, CURLE_OK, reason.overflow ? "the request is unfit" : why);
         append(&multi->ended, transfer);
         return true;
     }

@@ -47,13 +47,13 @@ bool pxr_request_prepare(pxr_transfer_t *transfer, const pxr_rest_request_t *req
                          const char *base_url);
 
 /* answer.c: nothing is known yet. */
-void pxr_answer_begin(pxr_transfer_t *transfer);
+void pxr_transfer_begin(pxr_transfer_t *transfer);
 
 /* The library's callbacks, whose last argument is the transfer. */
-size_t pxr_answer_take_header(char *line, size_t size, size_t count, void *transfer);
-size_t pxr_answer_take_body(char *data, size_t size, size_t count, void *transfer);
+size_t pxr_transfer_take_header(char *line, size_t size, size_t count, void *transfer);
+size_t pxr_transfer_take_body(char *data, size_t size, size_t count, void *transfer);
 
 /* Fills the result; `why` overrules what the library says, unless it is NULL. */
-void pxr_answer_end(pxr_transfer_t *transfer, CURLcode code, const char *why);
+void pxr_transfer_end(pxr_transfer_t *transfer, CURLcode code, const char *why);
 
 #endif

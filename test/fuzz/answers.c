@@ -18,7 +18,7 @@ static void take_headers(pxr_transfer_t *transfer, input_t *in)
         char *line = malloc(len);
         REQUIRE(line != NULL);
         memcpy(line, in->at, len);
-        pxr_answer_take_header(line, 1, len, transfer);
+        pxr_transfer_take_header(line, 1, len, transfer);
         free(line);
         in->at += len;
         in->left -= len;
@@ -35,7 +35,7 @@ static void take_body(pxr_transfer_t *transfer, input_t *in)
 
     for (size_t done = 0; done < len;) {
         size_t part = len - done < 100 ? len - done : 100;
-        size_t taken = pxr_answer_take_body(body + done, 1, part, transfer);
+        size_t taken = pxr_transfer_take_body(body + done, 1, part, transfer);
         REQUIRE(taken == part || transfer->fault != NULL);
         REQUIRE(transfer->result.body_len <= transfer->answer_max);
         if (taken != part) {
@@ -99,11 +99,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t end = input_byte(&in);
 
     transfer.sent = end & 1;
-    pxr_answer_begin(&transfer);
+    pxr_transfer_begin(&transfer);
     take_headers(&transfer, &in);
     take_body(&transfer, &in);
-    pxr_answer_end(&transfer, end & 2 || transfer.fault != NULL ? CURLE_RECV_ERROR : CURLE_OK,
-                   NULL);
+    pxr_transfer_end(&transfer, end & 2 || transfer.fault != NULL ? CURLE_RECV_ERROR : CURLE_OK,
+                     NULL);
     REQUIRE(transfer.result.retry_after >= -1 && transfer.result.retry_after <= PXR_REST_WAIT_MAX);
     REQUIRE(transfer.result.reset_after >= -1 && transfer.result.reset_after <= PXR_REST_WAIT_MAX);
     transfer.result.status = status;

@@ -2,16 +2,22 @@
 #define PXR_REST_SERVER_H
 
 /* A server that behaves as badly as the path of a request tells it to. One thread for each
- * connection, on a free port of 127.0.0.1. Include behind helpers.h. */
+ * connection, on a free port of 127.0.0.1. Then what asks it. */
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "helpers.h"
+#include "pxr_rest.h"
+#include "pxr_text.h"
+#include "pxr_time.h"
 
 #define CONNECTIONS_MAX 512
 #define REQUEST_MAX 16384
@@ -310,5 +316,92 @@ static inline void server_stop(server_t *server)
     close(server->listener);
     free(server);
 }
+
+/* Asking it. */
+
+#define MILLI (PXR_SECOND / 1000)
+/* What an instrumented program on a busy machine may need beyond a deadline. */
+#define SLACK (700 * MILLI)
+
+static server_t *server;
+
+static inline int start_server(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    /* Nobody listens there: whoever asks a proxy fails. */
+    setenv("http_proxy", "http://127.0.0.1:9", 1);
+    setenv("ALL_PROXY", "http://127.0.0.1:9", 1);
+    server = server_start();
+    return pxr_rest_init() == PXR_OK ? 0 : -1;
+}
+
+static inline int stop_server(void **state)
+{
+    (void)state;
+    server_stop(server);
+    return 0;
+}
+
+static inline pxr_rest_request_t get(const char *path)
+{
+    pxr_rest_request_t request = {
+        .method = PXR_REST_GET, .base_url = server->url, .path = path, .deadline = 5 * PXR_SECOND};
+
+    return request;
+}
+
+static inline pxr_rest_request_t post(const char *path, const char *body)
+{
+    pxr_rest_request_t request = get(path);
+
+    request.method = PXR_REST_POST;
+    request.body = body;
+    request.body_len = strlen(body);
+    return request;
+}
+
+/* Asks and returns how long it took. */
+static inline int64_t ask(const pxr_rest_request_t *request, pxr_rest_result_t *result)
+{
+    int64_t began = pxr_time_steady();
+
+    pxr_rest_ask(request, result);
+    return pxr_time_steady() - began;
+}
+
+/* What callbacks have told. */
+typedef struct {
+    pxr_rest_multi_t *multi;
+    int told;
+    int answered;
+    int not_sent;
+    int unknown;
+    int more; /* further requests to start */
+    char last_why[PXR_WHY_MAX + 1];
+} tally_t;
+
+static inline void count(void *context, pxr_rest_result_t *result)
+{
+    tally_t *tally = context;
+
+    tally->told++;
+    tally->answered += result->outcome == PXR_REST_ANSWERED;
+    tally->not_sent += result->outcome == PXR_REST_NOT_SENT;
+    tally->unknown += result->outcome == PXR_REST_UNKNOWN;
+    pxr_text_copy(tally->last_why, sizeof(tally->last_why), result->why, strlen(result->why));
+    if (tally->more > 0) {
+        pxr_rest_request_t request = get(tally->more % 2 == 0 ? "/json" : "unfit");
+        tally->more--;
+        assert_true(pxr_rest_multi_start(tally->multi, &request, count, tally));
+    }
+}
+
+static inline void start(tally_t *tally, pxr_rest_request_t request)
+{
+    assert_true(pxr_rest_multi_start(tally->multi, &request, count, tally));
+}
+
+#define RUN_WITH_SERVER(tests) cmocka_run_group_tests(tests, start_server, stop_server)
 
 #endif

@@ -1,7 +1,7 @@
 #include <pthread.h>
-#include <time.h>
 
 #include "keep_helpers.h"
+#include "processes.h"
 
 /* Creations that wait for the database, and what is to be written there. */
 
@@ -17,28 +17,13 @@ typedef struct {
     pthread_t thread;
 } waiter_t;
 
-static int64_t clock_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PXR_SECOND + now.tv_nsec / 1000;
-}
-
-static void pause_for(long microseconds)
-{
-    struct timespec time = {.tv_sec = 0, .tv_nsec = microseconds * 1000};
-
-    nanosleep(&time, NULL);
-}
-
 static void *wait_for(void *context)
 {
     waiter_t *waiter = context;
-    int64_t began = clock_now();
+    int64_t began = pxr_time_steady();
 
     waiter->status = pxr_store_await(&waiter->w->store, waiter->ref, waiter->wait);
-    waiter->took = clock_now() - began;
+    waiter->took = pxr_time_steady() - began;
     return NULL;
 }
 

@@ -1,11 +1,7 @@
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "keep_helpers.h"
+#include "processes.h"
 
 /* The keeper and those who wait for it, in several processes that may be killed at any moment. */
 
@@ -22,30 +18,6 @@ typedef struct {
 } ledger_t;
 
 typedef void (*work_t)(const world_t *w, ledger_t *ledger);
-
-static void pause_for(long microseconds)
-{
-    struct timespec time = {.tv_sec = 0, .tv_nsec = microseconds * 1000};
-
-    nanosleep(&time, NULL);
-}
-
-static void reap(pid_t pid)
-{
-    int status;
-
-    while (waitpid(pid, &status, 0) < 0) {
-        assert_int_equal(errno, EINTR);
-    }
-    assert_true((WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
-                (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
-}
-
-static void end(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    reap(pid);
-}
 
 static pid_t start(work_t work, const world_t *w, ledger_t *ledger)
 {
@@ -154,36 +126,42 @@ static void keep(const world_t *w, ledger_t *ledger)
     }
 }
 
-static void no_acknowledged_creation_is_lost_when_processes_are_killed(void **state)
+/* Some who do `work` and a keeper, of whom one is killed and replaced again and again, then all.
+ * Afterwards the keeper writes what is left. */
+static void work_and_kill(const world_t *w, work_t work, ledger_t *ledger, unsigned seed)
 {
-    ledger_t *ledger =
-        mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pxr_meeting_copy_t *copy = malloc(sizeof(*copy));
-    pxr_store_health_t health;
     pid_t pids[WRITERS + 1];
-    unsigned seed = 42;
-    uint32_t made = 0;
-    machine_t m;
 
-    (void)state;
-    assert_true(ledger != MAP_FAILED);
-    machine_open(&m, 1, MEETINGS + 1, MEETINGS + 1, PXR_KEEP_ALONE);
     for (size_t i = 0; i <= WRITERS; i++) {
-        pids[i] = start(i == WRITERS ? keep : create_and_join, &m.w, ledger);
+        pids[i] = start(i == WRITERS ? keep : work, w, ledger);
     }
     for (int kills = 0; kills < KILLS; kills++) {
         size_t victim = (size_t)rand_r(&seed) % (WRITERS + 1);
         pause_for(200 + rand_r(&seed) % 3000);
         end(pids[victim]);
-        pids[victim] = start(victim == WRITERS ? keep : create_and_join, &m.w, ledger);
+        pids[victim] = start(victim == WRITERS ? keep : work, w, ledger);
     }
     for (size_t i = 0; i <= WRITERS; i++) {
         end(pids[i]);
     }
-    assert_sound(&m.w);
-    while (keep_round(&m.w.store, ledger, copy) > 0) {
+    assert_sound(w);
+    while (keep_round(&w->store, ledger, copy) > 0) {
     }
-    assert_sound(&m.w);
+    assert_sound(w);
+    free(copy);
+}
+
+static void no_acknowledged_creation_is_lost_when_processes_are_killed(void **state)
+{
+    ledger_t *ledger = share_memory(sizeof(*ledger));
+    pxr_store_health_t health;
+    uint32_t made = 0;
+    machine_t m;
+
+    (void)state;
+    machine_open(&m, 1, MEETINGS + 1, MEETINGS + 1, PXR_KEEP_ALONE);
+    work_and_kill(&m.w, create_and_join, ledger, 42);
     assert_int_equal(pxr_store_unsaved(&m.w.store), 0);
     pxr_store_health(&m.w.store, &health);
     assert_int_equal(health.resets, 0);
@@ -199,7 +177,6 @@ static void no_acknowledged_creation_is_lost_when_processes_are_killed(void **st
     }
     print_message("%u meetings, %lu repairs\n", made, (unsigned long)health.repairs);
     assert_true(made > 100);
-    free(copy);
     munmap(ledger, sizeof(*ledger));
     machine_close(&m);
 }
@@ -264,36 +241,16 @@ static size_t joinable_in(const world_t *w, const char *room)
 
 static void no_call_of_a_room_is_lost_when_processes_are_killed(void **state)
 {
-    ledger_t *ledger =
-        mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    pxr_meeting_copy_t *copy = malloc(sizeof(*copy));
+    ledger_t *ledger = share_memory(sizeof(*ledger));
     pxr_store_health_t health;
-    pid_t pids[WRITERS + 1];
-    unsigned seed = 43;
     uint32_t made = 0;
     pxr_tell_t who;
     machine_t m;
     char text[PXR_USER_ID_MAX + 1];
 
     (void)state;
-    assert_true(ledger != MAP_FAILED);
     machine_open(&m, 1, MEETINGS + 1, MEETINGS + 1, PXR_KEEP_ALONE);
-    for (size_t i = 0; i <= WRITERS; i++) {
-        pids[i] = start(i == WRITERS ? keep : call_and_close, &m.w, ledger);
-    }
-    for (int kills = 0; kills < KILLS; kills++) {
-        size_t victim = (size_t)rand_r(&seed) % (WRITERS + 1);
-        pause_for(200 + rand_r(&seed) % 3000);
-        end(pids[victim]);
-        pids[victim] = start(victim == WRITERS ? keep : call_and_close, &m.w, ledger);
-    }
-    for (size_t i = 0; i <= WRITERS; i++) {
-        end(pids[i]);
-    }
-    assert_sound(&m.w);
-    while (keep_round(&m.w.store, ledger, copy) > 0) {
-    }
-    assert_sound(&m.w);
+    work_and_kill(&m.w, call_and_close, ledger, 43);
     pxr_store_health(&m.w.store, &health);
     assert_int_equal(health.resets, 0);
     for (uint32_t i = 0; i < MEETINGS; i++) {
@@ -311,7 +268,6 @@ static void no_call_of_a_room_is_lost_when_processes_are_killed(void **state)
     }
     print_message("%u calls, %lu repairs\n", made, (unsigned long)health.repairs);
     assert_true(made > 100);
-    free(copy);
     munmap(ledger, sizeof(*ledger));
     machine_close(&m);
 }
@@ -346,6 +302,12 @@ static void start_asking(asker_t *asker, const world_t *w)
     pause_for(30000);
 }
 
+static void do_round(const world_t *w, bool pulled)
+{
+    pxr_store_round_begins(&w->store);
+    pxr_store_round_ends(&w->store, pulled);
+}
+
 static void a_round_counts_for_those_who_asked_before_it_began(void **state)
 {
     asker_t asker;
@@ -362,18 +324,15 @@ static void a_round_counts_for_those_who_asked_before_it_began(void **state)
     pxr_store_round_ends(&m.w.store, true);
     pause_for(30000);
     assert_int_equal(atomic_load(&asker.answer), -1);
-    pxr_store_round_begins(&m.w.store);
-    pxr_store_round_ends(&m.w.store, true);
+    do_round(&m.w, true);
     pthread_join(asker.thread, NULL);
     assert_int_equal(atomic_load(&asker.answer), 1);
     /* One that could not read everything, because another machine was writing: the next one can. */
     start_asking(&asker, &m.w);
-    pxr_store_round_begins(&m.w.store);
-    pxr_store_round_ends(&m.w.store, false);
+    do_round(&m.w, false);
     pause_for(30000);
     assert_int_equal(atomic_load(&asker.answer), -1);
-    pxr_store_round_begins(&m.w.store);
-    pxr_store_round_ends(&m.w.store, true);
+    do_round(&m.w, true);
     pthread_join(asker.thread, NULL);
     assert_int_equal(atomic_load(&asker.answer), 1);
     /* One that failed for good. */
@@ -420,8 +379,7 @@ static void who_asks_a_machine_that_stood_still_waits_longer(void **state)
     pause_for(30000);
     assert_int_equal(atomic_load(&asker.answer), -1);
     set_in_touch(&m.w, PXR_KEEPER_OK);
-    pxr_store_round_begins(&m.w.store);
-    pxr_store_round_ends(&m.w.store, true);
+    do_round(&m.w, true);
     pthread_join(asker.thread, NULL);
     assert_int_equal(atomic_load(&asker.answer), 1);
     machine_close(&m);
@@ -442,18 +400,10 @@ static void listen_for_long(const world_t *w, ledger_t *ledger)
     pxr_store_listen(&w->store, &heard, 3600 * PXR_SECOND);
 }
 
-static int64_t seconds_of(const struct timespec *from)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec - from->tv_sec;
-}
-
 /* Who dies while he waits or works takes nobody with him. */
 static void the_bell_is_heard_by_other_processes(void **state)
 {
-    struct timespec began;
+    int64_t began = pxr_time_steady();
     uint32_t heard = 0;
     asker_t asker;
     machine_t m;
@@ -461,7 +411,6 @@ static void the_bell_is_heard_by_other_processes(void **state)
 
     (void)state;
     machine_open(&m, 1, 10, 10, PXR_KEEP_SHARED);
-    clock_gettime(CLOCK_MONOTONIC, &began);
     pids[0] = start(listen_for_long, &m.w, NULL);
     pids[1] = start(listen_for_long, &m.w, NULL);
     pause_for(30000);
@@ -479,11 +428,10 @@ static void the_bell_is_heard_by_other_processes(void **state)
     set_in_touch(&m.w, PXR_KEEPER_OK);
     pxr_store_round_begins(&m.w.store);
     start_asking(&asker, &m.w);
-    pxr_store_round_begins(&m.w.store);
-    pxr_store_round_ends(&m.w.store, true);
+    do_round(&m.w, true);
     pthread_join(asker.thread, NULL);
     assert_int_equal(atomic_load(&asker.answer), 1);
-    assert_true(seconds_of(&began) < 10);
+    assert_true(pxr_time_steady() - began < 10 * PXR_SECOND);
     machine_close(&m);
 }
 

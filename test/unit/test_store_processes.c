@@ -1,11 +1,7 @@
-#include <errno.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "../../src/store/tx.h"
+#include "processes.h"
 #include "store_helpers.h"
 
 #define MEETINGS 4000
@@ -22,15 +18,6 @@ typedef struct {
     _Atomic(uint8_t) connected[MEETINGS]; /* its participant was acknowledged */
     _Atomic(uint8_t) left[MEETINGS];
 } ledger_t;
-
-static ledger_t *new_ledger(void)
-{
-    void *memory =
-        mmap(NULL, sizeof(ledger_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    assert_true(memory != MAP_FAILED);
-    return memory;
-}
 
 static void name_of(uint32_t i, char *id)
 {
@@ -117,28 +104,10 @@ static pid_t start(void (*run)(const world_t *, ledger_t *), const world_t *w, l
     return pid;
 }
 
-static void pause_for(long microseconds)
-{
-    struct timespec time = {.tv_sec = 0, .tv_nsec = microseconds * 1000};
-
-    nanosleep(&time, NULL);
-}
-
-static void reap(pid_t pid)
-{
-    int status;
-
-    while (waitpid(pid, &status, 0) < 0) {
-        assert_int_equal(errno, EINTR);
-    }
-    assert_true((WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
-                (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
-}
-
 static void nothing_acknowledged_is_lost_when_processes_are_killed(void **state)
 {
     world_t w;
-    ledger_t *ledger = new_ledger();
+    ledger_t *ledger = share_memory(sizeof(*ledger));
     pid_t writers[WRITERS];
     pid_t readers[2];
     pxr_store_health_t health;
@@ -155,14 +124,12 @@ static void nothing_acknowledged_is_lost_when_processes_are_killed(void **state)
     for (int kill_count = 0; kill_count < KILLS; kill_count++) {
         size_t victim = (size_t)rand_r(&seed) % WRITERS;
         pause_for(200 + rand_r(&seed) % 3000);
-        kill(writers[victim], SIGKILL);
-        reap(writers[victim]);
+        end(writers[victim]);
         writers[victim] = start(writer, &w, ledger);
     }
     /* All of them at once, as when the machine runs out of memory. */
     for (size_t i = 0; i < WRITERS; i++) {
-        kill(writers[i], SIGKILL);
-        reap(writers[i]);
+        end(writers[i]);
     }
     atomic_store(&ledger->stop, 1);
     reap(readers[0]);
@@ -329,8 +296,7 @@ static void a_stopped_holder_is_not_waited_for_forever(void **state)
     /* Who only asks does not even notice. */
     assert_int_equal(
         pxr_store_find(&w.store, w.workspace, false, "Weekly42", 8, T0, &found, NULL, 0), PXR_OK);
-    kill(pid, SIGKILL);
-    reap(pid);
+    end(pid);
     assert_int_equal(make_meeting(&w, "another1", NULL, T0, &ref, &created), PXR_OK);
     close(ready[0]);
     close(ready[1]);
@@ -359,8 +325,7 @@ static void leadership_passes_on_when_the_leader_is_killed(void **state)
     }
     assert_int_equal(read(ready[0], &byte, 1), 1);
     assert_false(pxr_store_lead(&w.store, PXR_SECOND / 10));
-    kill(pid, SIGKILL);
-    reap(pid);
+    end(pid);
     assert_true(pxr_store_lead(&w.store, PXR_SECOND));
     pxr_store_resign(&w.store);
     assert_true(pxr_store_lead(&w.store, PXR_SECOND / 10));

@@ -1,28 +1,11 @@
 #include <pthread.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "keep_helpers.h"
+#include "processes.h"
 
 /* The working set as the messenger sees it: what is due, what was told, and who waits for it. */
 
 #define NODE "10.0.0.1"
-
-static int64_t clock_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PXR_SECOND + now.tv_nsec / 1000;
-}
-
-static void pause_for(long microseconds)
-{
-    struct timespec time = {.tv_sec = 0, .tv_nsec = microseconds * 1000};
-
-    nanosleep(&time, NULL);
-}
 
 /* A meeting in a room, of which the messenger is to tell something where `wanted`. */
 static pxr_ref_t make_in(const world_t *w, const char *id, const char *room, bool wanted)
@@ -345,7 +328,7 @@ static void *wait_for(void *context)
 
     waiter->status = pxr_store_await_task(&waiter->w->store, waiter->w->workspace, waiter->ref,
                                           PXR_TASK_MESSAGE, waiter->wait, &waiter->task);
-    waiter->ended = clock_now();
+    waiter->ended = pxr_time_steady();
     return NULL;
 }
 
@@ -383,7 +366,7 @@ static void who_waits_hears_at_once(void **state)
         note(&w, other, PXR_TASK_MESSAGE, PXR_TASK_WAITING, PXR_REASON_BUSY, T0);
         note(&w, ref, PXR_TASK_MESSAGE, PXR_TASK_WAITING, PXR_REASON_BUSY, T0);
         pause_for(3000);
-        began = clock_now();
+        began = pxr_time_steady();
         note(&w, ref, PXR_TASK_MESSAGE, PXR_TASK_POSTED, PXR_REASON_NONE, T0);
         began = delay(&waiter, began);
         fastest = began < fastest ? began : fastest;
@@ -401,7 +384,7 @@ static void who_waits_hears_at_once(void **state)
     assert_true(fastest < PXR_SECOND / 50);
     /* What is no secret any more is not waited for. */
     note(&w, ref, PXR_TASK_MESSAGE, PXR_TASK_FAILED, PXR_REASON_ROOM, T0);
-    began = clock_now();
+    began = pxr_time_steady();
     start(&waiter, &w, ref, 10 * PXR_SECOND);
     assert_true(delay(&waiter, began) < PXR_SECOND);
     assert_int_equal(waiter.task.reason, PXR_REASON_ROOM);
@@ -427,13 +410,13 @@ static void nobody_waits_for_ever(void **state)
     (void)state;
     world_open(&w, 10, 10);
     ref = make_in(&w, "Weekly42", "general", true);
-    began = clock_now();
+    began = pxr_time_steady();
     start(&waiter, &w, ref, PXR_SECOND / 5);
     began = delay(&waiter, began);
     assert_true(began >= PXR_SECOND / 5 && began < 2 * PXR_SECOND);
     assert_int_equal(waiter.status, PXR_OK);
     assert_int_equal(waiter.task.state, PXR_TASK_WAITING);
-    began = clock_now();
+    began = pxr_time_steady();
     start(&waiter, &w, ref, 0);
     assert_true(delay(&waiter, began) < PXR_SECOND);
     assert_int_equal(waiter.task.state, PXR_TASK_WAITING);
@@ -460,7 +443,7 @@ static void a_process_that_exits_lets_them_go(void **state)
             _exit(1);
         }
         pause_for(30000);
-        began = clock_now();
+        began = pxr_time_steady();
         pxr_store_stop_waiting(&w.store);
         _exit(delay(&waiter, began) < PXR_SECOND && waiter.status == PXR_OK ? 0 : 2);
     }

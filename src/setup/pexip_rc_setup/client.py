@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from .packages import multipart
 from .report import SetupError, Unclear, Unreachable, quoted, shown
-from .wire import basic, exchange
+from .wire import basic, exchange, json_object
 
 BASE = "/api/admin/configuration/v1"
 OBJECT = re.compile(rf"{BASE}/([a-z_]+)/(\d+|[0-9a-fA-F]{{8}}(?:-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}})/")
@@ -153,11 +153,8 @@ class Client:
 
     def _json(self, method, path):
         _, content = self._ask(method, path)
-        try:
-            answer = json.loads(content)
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
+        answer = json_object(content)
+        if answer is None:
             raise SetupError(f"{method} {shown(path)}: the answer is no JSON object: is {shown(self.host)} the management node?")
         return answer
 

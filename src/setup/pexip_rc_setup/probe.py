@@ -1,12 +1,11 @@
 """Looks whether what was set up has arrived: at a Conferencing Node, and at the module."""
 
-import json
 import time
 from urllib.parse import urlsplit
 
 from . import csp
 from .report import SetupError, quoted, shown
-from .wire import basic, exchange
+from .wire import basic, exchange, json_object
 
 INTERVAL = 5                # seconds
 ANSWER_MAX = 1 << 20        # bytes
@@ -30,11 +29,8 @@ class Probe:
 
     def _object(self, url, expected=(200,), auth=None):
         _, content = self._answer(url, expected, auth)
-        try:
-            value = json.loads(content)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
+        value = json_object(content)
+        if value is None:
             raise SetupError(f"{shown(url)} answers no JSON object")
         return value
 

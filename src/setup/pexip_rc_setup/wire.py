@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import json
 import socket
 import ssl
 import threading
@@ -38,6 +39,15 @@ def _connect(host, port, context):
     except (OSError, ValueError) as problem:
         raise Unreachable(f"{shown(host)}:{port} cannot be reached: {shown(str(problem))}") from None
     return connection
+
+
+def json_object(content):
+    """The object that a text of JSON is, None where it is none."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def exchange(method, host, port, path, context, *, headers=(), body=None, seconds=30, limit=ANSWER_MAX):
