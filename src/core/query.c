@@ -5,9 +5,6 @@
 #include "core_internal.h"
 #include "pxr_text.h"
 
-/* Longest name worth decoding; all that we ask for are shorter. */
-#define NAME_MAX_LEN 63
-
 static int hex_value(char c)
 {
     if (pxr_is_digit(c)) {
@@ -17,24 +14,36 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte that the text at *from means; *from is put behind it. NUL where none can be meant. */
+static char next_byte(const char **from, const char *end, bool plus)
+{
+    char c = *(*from)++;
+    int high;
+    int low;
+
+    if (c == '+' && plus) {
+        return ' ';
+    }
+    if (c != '%') {
+        return c;
+    }
+    high = end - *from >= 2 ? hex_value((*from)[0]) : -1;
+    low = end - *from >= 2 ? hex_value((*from)[1]) : -1;
+    if (high < 0 || low < 0) {
+        return '\0';
+    }
+    *from += 2;
+    return (char)(unsigned char)(high * 16 + low);
+}
+
 pxr_status_t pxr_percent_decode(const char *from, size_t len, bool plus, char *out, size_t size,
                                 size_t *out_len)
 {
+    const char *end = from + len;
     size_t used = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        char c = from[i];
-        if (c == '+' && plus) {
-            c = ' ';
-        } else if (c == '%') {
-            int high = len - i >= 3 ? hex_value(from[i + 1]) : -1;
-            int low = len - i >= 3 ? hex_value(from[i + 2]) : -1;
-            if (high < 0 || low < 0) {
-                return PXR_INVALID;
-            }
-            c = (char)(unsigned char)(high * 16 + low);
-            i += 2;
-        }
+    while (from < end) {
+        char c = next_byte(&from, end, plus);
         if (c == '\0') {
             return PXR_INVALID;
         }
@@ -48,15 +57,27 @@ pxr_status_t pxr_percent_decode(const char *from, size_t len, bool plus, char *o
     return PXR_OK;
 }
 
-static bool decode(const char *from, size_t len, char *out, size_t size, size_t *out_len)
+/* Whether this is how a name is written. */
+static bool is_name(const char *from, size_t len, const char *name)
 {
-    return pxr_percent_decode(from, len, true, out, size, out_len) == PXR_OK;
+    const char *end = from + len;
+
+    /* Tells nearly all others. */
+    if (len == 0 || (*from != *name && *from != '%')) {
+        return false;
+    }
+    while (from < end && *name != '\0') {
+        if (next_byte(&from, end, true) != *name++) {
+            return false;
+        }
+    }
+    return from == end && *name == '\0';
 }
 
 static void read_value(pxr_query_field_t *field, const char *from, size_t len)
 {
     field->present = true;
-    if (!decode(from, len, field->value, field->size, &field->len) ||
+    if (pxr_percent_decode(from, len, true, field->value, field->size, &field->len) != PXR_OK ||
         !pxr_utf8_valid(field->value, field->len)) {
         field->bad = true;
         field->len = 0;
@@ -80,15 +101,10 @@ void pxr_query_read(const char *query, size_t len, pxr_query_field_t *fields, si
         size_t whole = amp != NULL ? (size_t)(amp - start) : len - at;
         const char *equals = memchr(start, '=', whole);
         size_t name_len = equals != NULL ? (size_t)(equals - start) : whole;
-        char name[NAME_MAX_LEN + 1];
-        size_t decoded = 0;
 
         at += whole + 1;
-        if (!decode(start, name_len, name, sizeof(name), &decoded)) {
-            continue;
-        }
         for (size_t i = 0; i < count; i++) {
-            if (!fields[i].present && strcmp(fields[i].name, name) == 0) {
+            if (!fields[i].present && is_name(start, name_len, fields[i].name)) {
                 const char *value = equals != NULL ? equals + 1 : start + whole;
                 read_value(&fields[i], value, (size_t)(start + whole - value));
                 break;
