@@ -142,17 +142,18 @@ size_t pxr_store_changes(const pxr_store_t *store, pxr_table_t table, uint32_t *
                          pxr_change_t *out, size_t max)
 {
     stamps_t all = stamps_of(store, table);
-    bool shared = store->segment->kept == PXR_KEEP_SHARED;
+    bool wanted = store->segment->kept == PXR_KEEP_SHARED && table == PXR_TABLE_MEETINGS;
+    uint32_t link = *cursor;
     size_t count = 0;
 
     for (uint32_t i = 0; i < all.count && count < max; i++) {
-        uint32_t link = *cursor % all.count + 1;
-        *cursor = link;
+        link = link < all.count ? link + 1 : 1;
         if (is_changed(store, table, link, &all.stamps[link - 1]) ||
-            (shared && table == PXR_TABLE_MEETINGS && is_wanted(store, link))) {
+            (wanted && is_wanted(store, link))) {
             out[count++] = (pxr_change_t){.table = table, .link = link};
         }
     }
+    *cursor = link;
     return count;
 }
 
