@@ -15,8 +15,7 @@ from meetings import Api
 from pexip import Node
 from workspace import PREFIX
 
-SECONDS = 3
-ROUNDS = 7
+SECONDS = 2
 
 
 @contextmanager
