@@ -57,21 +57,22 @@ pxr_status_t pxr_percent_decode(const char *from, size_t len, bool plus, char *o
     return PXR_OK;
 }
 
-/* Whether this is how a name is written. */
-static bool is_name(const char *from, size_t len, const char *name)
+/* Where the value of a parameter begins, NULL where it has another name. */
+static const char *value_of(const char *from, const char *end, const char *name)
 {
-    const char *end = from + len;
-
     /* Tells nearly all others. */
-    if (len == 0 || (*from != *name && *from != '%')) {
-        return false;
+    if (from == end || (*from != *name && *from != '%')) {
+        return NULL;
     }
-    while (from < end && *name != '\0') {
-        if (next_byte(&from, end, true) != *name++) {
-            return false;
+    while (from < end && *from != '=') {
+        if (*name == '\0' || next_byte(&from, end, true) != *name++) {
+            return NULL;
         }
     }
-    return from == end && *name == '\0';
+    if (*name != '\0') {
+        return NULL;
+    }
+    return from < end ? from + 1 : end;
 }
 
 static void read_value(pxr_query_field_t *field, const char *from, size_t len)
@@ -87,7 +88,8 @@ static void read_value(pxr_query_field_t *field, const char *from, size_t len)
 
 void pxr_query_read(const char *query, size_t len, pxr_query_field_t *fields, size_t count)
 {
-    size_t at = 0;
+    const char *start = query;
+    const char *end = len > 0 ? query + len : query;
 
     for (size_t i = 0; i < count; i++) {
         fields[i].len = 0;
@@ -95,20 +97,16 @@ void pxr_query_read(const char *query, size_t len, pxr_query_field_t *fields, si
         fields[i].bad = false;
         fields[i].value[0] = '\0';
     }
-    while (at < len) {
-        const char *start = query + at;
-        const char *amp = memchr(start, '&', len - at);
-        size_t whole = amp != NULL ? (size_t)(amp - start) : len - at;
-        const char *equals = memchr(start, '=', whole);
-        size_t name_len = equals != NULL ? (size_t)(equals - start) : whole;
-
-        at += whole + 1;
+    while (start < end) {
+        const char *amp = memchr(start, '&', (size_t)(end - start));
+        const char *stop = amp != NULL ? amp : end;
         for (size_t i = 0; i < count; i++) {
-            if (!fields[i].present && is_name(start, name_len, fields[i].name)) {
-                const char *value = equals != NULL ? equals + 1 : start + whole;
-                read_value(&fields[i], value, (size_t)(start + whole - value));
+            const char *value = fields[i].present ? NULL : value_of(start, stop, fields[i].name);
+            if (value != NULL) {
+                read_value(&fields[i], value, (size_t)(stop - value));
                 break;
             }
         }
+        start = amp != NULL ? amp + 1 : end;
     }
 }
