@@ -51,6 +51,7 @@ class Site(Httpd):
         super().__init__(root)
         self.bench_module = bench_module
         self.meetings = meetings
+        self.start_seconds = 15 + meetings / 10_000
         self.rocketchat = rocketchat.start()
         for name in ("hit", "miss", "taken"):
             self.write(f"conf/{name}.json", "{}")
