@@ -11,6 +11,9 @@ static const char *const schemes[] = {
 
 static void skip_scheme(const char **text, size_t *len)
 {
+    if (memchr(*text, ':', *len) == NULL) {
+        return;
+    }
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         size_t size = strlen(schemes[i]);
         if (*len >= size && pxr_equal_nocase(*text, size, schemes[i], size)) {

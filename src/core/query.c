@@ -5,9 +5,6 @@
 #include "core_internal.h"
 #include "pxr_text.h"
 
-/* Longest name worth decoding; all that we ask for are shorter. */
-#define NAME_MAX_LEN 63
-
 static int hex_value(char c)
 {
     if (pxr_is_digit(c)) {
@@ -17,24 +14,36 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte that the text at *from means; *from is put behind it. NUL where none can be meant. */
+static char next_byte(const char **from, const char *end, bool plus)
+{
+    char c = *(*from)++;
+    int high;
+    int low;
+
+    if (c == '+' && plus) {
+        return ' ';
+    }
+    if (c != '%') {
+        return c;
+    }
+    high = end - *from >= 2 ? hex_value((*from)[0]) : -1;
+    low = end - *from >= 2 ? hex_value((*from)[1]) : -1;
+    if (high < 0 || low < 0) {
+        return '\0';
+    }
+    *from += 2;
+    return (char)(unsigned char)(high * 16 + low);
+}
+
 pxr_status_t pxr_percent_decode(const char *from, size_t len, bool plus, char *out, size_t size,
                                 size_t *out_len)
 {
+    const char *end = from + len;
     size_t used = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        char c = from[i];
-        if (c == '+' && plus) {
-            c = ' ';
-        } else if (c == '%') {
-            int high = len - i >= 3 ? hex_value(from[i + 1]) : -1;
-            int low = len - i >= 3 ? hex_value(from[i + 2]) : -1;
-            if (high < 0 || low < 0) {
-                return PXR_INVALID;
-            }
-            c = (char)(unsigned char)(high * 16 + low);
-            i += 2;
-        }
+    while (from < end) {
+        char c = next_byte(&from, end, plus);
         if (c == '\0') {
             return PXR_INVALID;
         }
@@ -48,15 +57,28 @@ pxr_status_t pxr_percent_decode(const char *from, size_t len, bool plus, char *o
     return PXR_OK;
 }
 
-static bool decode(const char *from, size_t len, char *out, size_t size, size_t *out_len)
+/* Where the value of a parameter begins, NULL where it has another name. */
+static const char *value_of(const char *from, const char *end, const char *name)
 {
-    return pxr_percent_decode(from, len, true, out, size, out_len) == PXR_OK;
+    /* Tells nearly all others. */
+    if (from == end || (*from != *name && *from != '%')) {
+        return NULL;
+    }
+    while (from < end && *from != '=') {
+        if (*name == '\0' || next_byte(&from, end, true) != *name++) {
+            return NULL;
+        }
+    }
+    if (*name != '\0') {
+        return NULL;
+    }
+    return from < end ? from + 1 : end;
 }
 
 static void read_value(pxr_query_field_t *field, const char *from, size_t len)
 {
     field->present = true;
-    if (!decode(from, len, field->value, field->size, &field->len) ||
+    if (pxr_percent_decode(from, len, true, field->value, field->size, &field->len) != PXR_OK ||
         !pxr_utf8_valid(field->value, field->len)) {
         field->bad = true;
         field->len = 0;
@@ -66,7 +88,8 @@ static void read_value(pxr_query_field_t *field, const char *from, size_t len)
 
 void pxr_query_read(const char *query, size_t len, pxr_query_field_t *fields, size_t count)
 {
-    size_t at = 0;
+    const char *start = query;
+    const char *end = len > 0 ? query + len : query;
 
     for (size_t i = 0; i < count; i++) {
         fields[i].len = 0;
@@ -74,25 +97,16 @@ void pxr_query_read(const char *query, size_t len, pxr_query_field_t *fields, si
         fields[i].bad = false;
         fields[i].value[0] = '\0';
     }
-    while (at < len) {
-        const char *start = query + at;
-        const char *amp = memchr(start, '&', len - at);
-        size_t whole = amp != NULL ? (size_t)(amp - start) : len - at;
-        const char *equals = memchr(start, '=', whole);
-        size_t name_len = equals != NULL ? (size_t)(equals - start) : whole;
-        char name[NAME_MAX_LEN + 1];
-        size_t decoded = 0;
-
-        at += whole + 1;
-        if (!decode(start, name_len, name, sizeof(name), &decoded)) {
-            continue;
-        }
+    while (start < end) {
+        const char *amp = memchr(start, '&', (size_t)(end - start));
+        const char *stop = amp != NULL ? amp : end;
         for (size_t i = 0; i < count; i++) {
-            if (!fields[i].present && strcmp(fields[i].name, name) == 0) {
-                const char *value = equals != NULL ? equals + 1 : start + whole;
-                read_value(&fields[i], value, (size_t)(start + whole - value));
+            const char *value = fields[i].present ? NULL : value_of(start, stop, fields[i].name);
+            if (value != NULL) {
+                read_value(&fields[i], value, (size_t)(stop - value));
                 break;
             }
         }
+        start = amp != NULL ? amp + 1 : end;
     }
 }

@@ -272,17 +272,19 @@ bool pxr_equal_nocase(const char *a, size_t alen, const char *b, size_t blen)
 bool pxr_secret_equal(const char *a, size_t alen, const char *b, size_t blen)
 {
     /* Both are brought to one length first, so that not even the length of the secret shows. */
-    unsigned char left[PXR_SECRET_MAX + 1] = {0};
-    unsigned char right[PXR_SECRET_MAX + 1] = {0};
-    volatile unsigned char difference = 0;
+    uint64_t left[(PXR_SECRET_MAX + 1) / sizeof(uint64_t)] = {0};
+    uint64_t right[(PXR_SECRET_MAX + 1) / sizeof(uint64_t)] = {0};
+    uint64_t difference = 0;
 
     if (alen > PXR_SECRET_MAX || blen > PXR_SECRET_MAX) {
         return false;
     }
     memcpy(left, a, alen);
     memcpy(right, b, blen);
-    for (size_t i = 0; i < sizeof(left); i++) {
-        difference = (unsigned char)(difference | (left[i] ^ right[i]));
+    for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+        difference |= left[i] ^ right[i];
+        /* The compiler may know nothing of it, or it could stop at the first difference. */
+        __asm__("" : "+r"(difference));
     }
     return difference == 0 && alen == blen;
 }

@@ -138,21 +138,32 @@ static bool is_wanted(const pxr_store_t *store, uint32_t link)
            atomic_load_explicit(&slot->last_join, memory_order_relaxed) > slot->join_saved;
 }
 
+/* Both words at once: nearly all records are as they were, and all are looked at in each round. */
+static bool may_differ(const pxr_stamp_t *stamp)
+{
+    uint64_t both = __atomic_load_n((const uint64_t *)(const void *)stamp, __ATOMIC_RELAXED);
+
+    return (uint32_t)both != (uint32_t)(both >> 32);
+}
+
 size_t pxr_store_changes(const pxr_store_t *store, pxr_table_t table, uint32_t *cursor,
                          pxr_change_t *out, size_t max)
 {
     stamps_t all = stamps_of(store, table);
-    bool shared = store->segment->kept == PXR_KEEP_SHARED;
+    bool wanted = store->segment->kept == PXR_KEEP_SHARED && table == PXR_TABLE_MEETINGS;
+    uint32_t link = *cursor;
     size_t count = 0;
 
     for (uint32_t i = 0; i < all.count && count < max; i++) {
-        uint32_t link = *cursor % all.count + 1;
-        *cursor = link;
-        if (is_changed(store, table, link, &all.stamps[link - 1]) ||
-            (shared && table == PXR_TABLE_MEETINGS && is_wanted(store, link))) {
+        const pxr_stamp_t *stamp;
+        link = link < all.count ? link + 1 : 1;
+        stamp = &all.stamps[link - 1];
+        if ((may_differ(stamp) && is_changed(store, table, link, stamp)) ||
+            (wanted && is_wanted(store, link))) {
             out[count++] = (pxr_change_t){.table = table, .link = link};
         }
     }
+    *cursor = link;
     return count;
 }
 

@@ -6,6 +6,8 @@
 _Static_assert(__atomic_always_lock_free(sizeof(uint32_t), 0), "words must be lock-free");
 _Static_assert(__atomic_always_lock_free(sizeof(int64_t), 0), "times must be lock-free");
 _Static_assert(sizeof(pxr_block_t) == 256, "a block is a quarter of a KiB");
+_Static_assert(sizeof(pxr_slot_t) % 64 == 0, "slots begin with a cache line, as their table does");
+_Static_assert(sizeof(pxr_stamp_t) == sizeof(uint64_t), "a stamp can be read at once");
 _Static_assert(sizeof(pxr_root_t) % 4 == 0, "the log copies words");
 _Static_assert(sizeof(pxr_leg_name_t) % 4 == 0, "the log copies words");
 _Static_assert(PXR_NAME_CHARS <= UINT8_MAX, "the length of a name is one byte");
@@ -186,7 +188,8 @@ pxr_status_t pxr_store_format(pxr_store_t *store, void *memory, const pxr_store_
     if (!measure(sizes, &g)) {
         return PXR_INVALID;
     }
-    memset(memory, 0, g.bytes);
+    /* The tables from the names on are filled anew below, all that matters of them. */
+    memset(memory, 0, g.names_at);
     store->segment = s;
     store->base = memory;
     s->layout = PXR_LAYOUT;

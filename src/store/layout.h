@@ -27,7 +27,7 @@
  */
 
 #define PXR_MAGIC UINT64_C(0x5058523153544f52)
-#define PXR_LAYOUT 6
+#define PXR_LAYOUT 7
 
 #define PXR_BLOCK_DATA 252
 #define PXR_LOG_BYTES 8192
@@ -51,42 +51,43 @@ typedef enum {
     SLOT_PROVISIONAL, /* events came before the meeting was known here: only its id is */
 } pxr_slot_state_t;
 
+/* What an answer needs beside its text stands in front, in as few cache lines as can be. */
 typedef struct {
     uint32_t state;      /* word: pxr_slot_state_t */
     uint32_t generation; /* word: counts how often the slot was freed */
     uint32_t workspace;  /* frozen */
-    uint32_t breakouts;  /* frozen */
-    uint32_t next;       /* on the free list, in the ended or in the resting queue */
-    uint32_t names;      /* frozen: list of its names by `sibling` */
-    uint32_t answer;     /* frozen: first block of answer and service tag */
-    uint32_t answer_len; /* frozen */
-    uint32_t tag_len;    /* frozen */
-    uint32_t details;    /* first block */
+    uint8_t breakouts;   /* frozen */
+    uint8_t single;      /* frozen: its room has one meeting only */
+    uint8_t sent;        /* a pending one: it may have been written */
+    uint8_t reserved;
+    uint32_t answer;                 /* frozen: first block of answer and service tag */
+    uint32_t answer_len;             /* frozen */
+    uint32_t tag_len;                /* frozen */
+    uint32_t details;                /* first block */
+    _Atomic(int64_t) last_join;      /* by pxr_store_note_join() */
+    pxr_meeting_t life;              /* times of creation frozen; state and flags words */
+    char id[PXR_MEETING_ID_MAX + 1]; /* frozen */
+    char host_pin[PXR_PIN_MAX + 1];  /* frozen */
+    char guest_pin[PXR_PIN_MAX + 1]; /* frozen */
+    char host_key[PXR_KEY_MAX + 1];  /* frozen */
+    char join_key[PXR_KEY_MAX + 1];  /* frozen */
+    char number[PXR_ALIAS_MAX + 1];  /* frozen */
+    uint32_t next;                   /* on the free list, in the ended or in the resting queue */
+    uint32_t names;                  /* frozen: list of its names by `sibling` */
     uint32_t details_len;
     uint32_t legs;
     uint32_t leg_count;
     uint32_t shares;
     uint32_t share_tail;
     uint32_t share_count;
-    uint32_t sent;    /* a pending one: it may have been written */
     uint32_t outcome; /* word: pxr_status_t that the one who waits is told */
     uint32_t swept;   /* the era up to which legs that are over have been marked as changed */
-    uint32_t single;  /* frozen: its room has one meeting only */
     uint32_t vacated; /* the version since which its room may have another one */
-    uint32_t reserved;
-    uint64_t room; /* frozen: hash of the room id */
+    uint64_t room;    /* frozen: hash of the room id */
     pxr_told_t told;
     pxr_time_t queued_at;
-    int64_t join_saved;              /* keeper only: what of last_join the database knows */
-    int64_t join_copied;             /* keeper only: and will know when it has the copy */
-    _Atomic(int64_t) last_join;      /* by pxr_store_note_join() */
-    char id[PXR_MEETING_ID_MAX + 1]; /* frozen */
-    char join_key[PXR_KEY_MAX + 1];  /* frozen */
-    char host_key[PXR_KEY_MAX + 1];  /* frozen */
-    char number[PXR_ALIAS_MAX + 1];  /* frozen */
-    char host_pin[PXR_PIN_MAX + 1];  /* frozen */
-    char guest_pin[PXR_PIN_MAX + 1]; /* frozen */
-    pxr_meeting_t life;              /* times of creation frozen; state and flags words */
+    int64_t join_saved;  /* keeper only: what of last_join the database knows */
+    int64_t join_copied; /* keeper only: and will know when it has the copy */
 } pxr_slot_t;
 
 typedef enum { NAME_FREE, NAME_LINKED, NAME_UNLINKED } pxr_name_state_t;
@@ -98,18 +99,19 @@ typedef enum {
     PXR_SPACE_ROOM,
 } pxr_space_t;
 
+/* What a search reads stands in front. */
 typedef struct {
     uint32_t next;                /* word: in its bucket */
-    uint32_t sibling;             /* of the same meeting; free list, held or resting queue */
     uint32_t slot;                /* word: of its meeting, 0 for a number that is kept back */
     uint32_t generation;          /* frozen */
     uint32_t hash;                /* frozen */
     uint32_t workspace;           /* frozen */
-    uint32_t state;               /* pxr_name_state_t */
     uint16_t kind;                /* frozen */
     uint16_t len;                 /* frozen */
-    pxr_time_t until;             /* kept back, or resting, until then */
     char text[PXR_ALIAS_MAX + 1]; /* frozen */
+    uint32_t sibling;             /* of the same meeting; free list, held or resting queue */
+    uint32_t state;               /* pxr_name_state_t */
+    pxr_time_t until;             /* kept back, or resting, until then */
 } pxr_name_t;
 
 typedef struct {

@@ -211,13 +211,13 @@ static pxr_status_t complete(const pxr_store_t *store, uint32_t link,
     /* Nobody looks at these before the state says that it is a meeting. */
     memcpy(slot->join_key, in->join_key, sizeof(slot->join_key));
     memcpy(slot->host_key, in->host_key, sizeof(slot->host_key));
+    slot->breakouts = in->breakouts;
     slot->single = in->single;
     slot->told = arrival->meeting->told;
     memcpy(slot->number, in->number, sizeof(slot->number));
     memcpy(slot->host_pin, in->host_pin, sizeof(slot->host_pin));
     memcpy(slot->guest_pin, in->guest_pin, sizeof(slot->guest_pin));
     pxr_tx_put(&tx, &slot->room, &room, sizeof(room));
-    pxr_tx_put_word(&tx, &slot->breakouts, in->breakouts);
     pxr_tx_put_word(&tx, &slot->answer, pxr_chain_new(&tx, texts, texts_len));
     pxr_tx_put_word(&tx, &slot->answer_len, (uint32_t)in->answer_len);
     pxr_tx_put_word(&tx, &slot->tag_len, (uint32_t)in->tag_len);

@@ -299,6 +299,15 @@ void pxr_chain_free(pxr_tx_t *tx, uint32_t first, size_t len)
     tx->root.blocks_free += count;
 }
 
+/* Mostly the next block of a chain is the next of the table: what stands in a block need not have
+ * come from memory to fetch it. The one behind the table's last belongs to the segment, too. */
+static void fetch_neighbour(const pxr_block_t *block)
+{
+    for (size_t line = 0; line < sizeof(*block); line += 64) {
+        __builtin_prefetch((const char *)(block + 1) + line);
+    }
+}
+
 bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *out)
 {
     uint32_t link = first;
@@ -310,6 +319,9 @@ bool pxr_chain_read(const pxr_store_t *store, uint32_t first, size_t len, char *
             return false;
         }
         block = pxr_block(store, link);
+        if (len > part) {
+            fetch_neighbour(block);
+        }
         memcpy(out, block->data, part);
         out += part;
         len -= part;

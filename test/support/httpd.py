@@ -164,6 +164,8 @@ def is_gone(pid):
 
 
 class Httpd:
+    start_seconds = 15
+
     def __init__(self, root_dir, mpm="event", module=MODULE, run_as=None, env=None, ports=1, tls=False, modules=()):
         """module=None runs httpd without it. ports: how many free ones, or a list of given ones.
         tls loads mod_ssl and makes request() speak TLS unless told otherwise."""
@@ -290,7 +292,7 @@ CustomLog logs/access.log plain
         with open(output, "wb") as out:
             self._parent = self._run(["-DFOREGROUND"], out)
         wait_until(lambda: self._parent.poll() is not None or self.answers() and self.children(),
-                   15 * PATIENCE, "httpd's first child")
+                   self.start_seconds * PATIENCE, "httpd's first child")
         if self._parent.returncode is not None:
             raise AssertionError(f"httpd did not start: {output.read_text(errors='replace')}{self.log_tail()}")
         self._note_segments()
