@@ -104,6 +104,16 @@ static bool is_from_before(const pxr_scene_t *scene, const pxr_order_t *order)
            (!share->open || (order->time != 0 && order->time + PXR_CLOCK_TOLERANCE < began));
 }
 
+/* Whether a hosting that began has nothing to do with the one that is known. Where nobody has said
+ * when that began, the newest word of it is older than what people say while theirs begins. */
+static bool is_new_hosting(const pxr_share_t *share, const pxr_event_t *event)
+{
+    if (share->start_time != 0) {
+        return event->start_time > share->start_time;
+    }
+    return share->order.time != 0 && share->order.time + PXR_CLOCK_TOLERANCE < event->start_time;
+}
+
 static unsigned conference_started(pxr_scene_t *scene, const pxr_event_t *event,
                                    const pxr_order_t *order, pxr_time_t now)
 {
@@ -122,8 +132,7 @@ static unsigned conference_started(pxr_scene_t *scene, const pxr_event_t *event,
         return PXR_CHANGED_MEETING;
     }
     /* The node hosts it anew without having ended its old share: it was restarted in between. */
-    if (is_hosting(scene, share) && share->start_time != 0 &&
-        event->start_time > share->start_time) {
+    if (is_hosting(scene, share) && is_new_hosting(share, event)) {
         people = empty_share(share);
     }
     shares = open_share(scene, share);
