@@ -1,0 +1,407 @@
+#include "keep_helpers.h"
+
+/* What two machines know of the same hosting or the same call, put together: each thing by when it
+ * was said. */
+
+#define N1 "10.0.0.1"
+#define N2 "10.0.0.2"
+#define ID "Weekly42"
+#define AT(seconds) (T0 + (seconds)*PXR_SECOND)
+
+static machine_t m;
+static db_t *db;
+
+static int set_up(void **state)
+{
+    (void)state;
+    db = db_open();
+    machine_open(&m, 1, 10, 20, PXR_KEEP_SHARED);
+    make_known(db, &m, ID, NULL, AT(0));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    machine_close(&m);
+    db_close(db);
+    return 0;
+}
+
+static void tell(pxr_event_t event)
+{
+    assert_int_equal(deliver_ours(&m.w, &event, event.time), PXR_OK);
+    assert_sound(&m.w);
+}
+
+static void tell_leg(const char *node, const char *uuid, uint64_t seq, int seconds)
+{
+    tell(leg_event(PXR_EVENT_CONNECTED, node, ID, uuid, seq, AT(seconds)));
+}
+
+static void merge_share(const pxr_share_record_t *in)
+{
+    assert_int_equal(pxr_store_merge_share(&m.w.store, in, AT(100)), PXR_OK);
+    assert_sound(&m.w);
+}
+
+static pxr_status_t merge_leg(const pxr_leg_record_t *in)
+{
+    pxr_status_t status = pxr_store_merge_leg(&m.w.store, in, AT(100));
+
+    assert_sound(&m.w);
+    return status;
+}
+
+static pxr_share_record_t *share_row(const char *node)
+{
+    for (size_t i = 0; i < db->share_count; i++) {
+        if (strcmp(db->shares[i].record.share.node, node) == 0) {
+            return &db->shares[i].record;
+        }
+    }
+    fail_msg("%s hosts nothing", node);
+    return NULL;
+}
+
+static pxr_leg_record_t *leg_row(const char *uuid)
+{
+    for (size_t i = 0; i < db->leg_count; i++) {
+        if (strcmp(db->legs[i].record.leg.uuid, uuid) == 0) {
+            return &db->legs[i].record;
+        }
+    }
+    fail_msg("nobody is %s", uuid);
+    return NULL;
+}
+
+static pxr_share_t share_here(const char *node)
+{
+    pxr_view_t view = view_of(&m.w, find_meeting(&m.w, ID));
+    pxr_share_t share = {.last_at = 0};
+
+    for (size_t i = 0; i < view.node_count; i++) {
+        share = strcmp(view.nodes[i].node, node) == 0 ? view.nodes[i] : share;
+    }
+    pxr_view_release(&view);
+    return share;
+}
+
+static bool is_in(const char *uuid)
+{
+    pxr_view_t view = view_of(&m.w, find_meeting(&m.w, ID));
+    bool found = false;
+
+    for (size_t i = 0; i < view.people_count; i++) {
+        found = found || strcmp(view.people[i].id, uuid) == 0;
+    }
+    pxr_view_release(&view);
+    return found;
+}
+
+/* The node was restarted. When it began before was heard by one machine, or by none. */
+static void a_new_hosting_takes_those_from_before_it(void **state)
+{
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        pxr_share_record_t in;
+        set_up(NULL);
+        if (known) {
+            pxr_event_t began = conference_event(PXR_EVENT_CONFERENCE_STARTED, N1, ID, 1, AT(1));
+            began.start_time = AT(1);
+            tell(began);
+        }
+        tell_leg(N1, "before", 2, 10);
+        tell_leg(N1, "meanwhile", 3, 19);
+        tell_leg(N2, "elsewhere", 1, 10);
+        sync_machine(db, &m, AT(20));
+        in = *share_row(N1);
+        in.share.start_time = AT(20);
+        in.share.order.seq = 4;
+        in.share.order.time = AT(20);
+        merge_share(&in);
+        assert_false(is_in("before"));
+        /* Clocks say so, and what a node says of people and of itself is not said at once. */
+        assert_true(is_in("meanwhile"));
+        assert_true(is_in("elsewhere"));
+        assert_int_equal(share_here(N1).start_time, AT(20));
+        tear_down(NULL);
+    }
+}
+
+/* The same words again, or an older beginning. */
+static void a_hosting_that_is_known_takes_nobody(void **state)
+{
+    pxr_event_t began = conference_event(PXR_EVENT_CONFERENCE_STARTED, N1, ID, 1, AT(50));
+    pxr_share_record_t in;
+
+    (void)state;
+    began.start_time = AT(50);
+    tell(began);
+    tell_leg(N1, "anna", 2, 51);
+    sync_machine(db, &m, AT(60));
+    in = *share_row(N1);
+    merge_share(&in);
+    assert_true(is_in("anna"));
+    in.share.start_time = AT(30);
+    merge_share(&in);
+    assert_true(is_in("anna"));
+    assert_int_equal(share_here(N1).start_time, AT(50));
+}
+
+/* An end that another machine has heard is that of those who came before it. */
+static void an_end_takes_those_from_before_it(void **state)
+{
+    pxr_share_record_t in;
+
+    (void)state;
+    tell_leg(N1, "before", 1, 10);
+    tell_leg(N2, "elsewhere", 1, 10);
+    sync_machine(db, &m, AT(20));
+    tell_leg(N1, "after", 5, 40);
+    in = *share_row(N1);
+    in.share.open = 0;
+    in.share.end_time = AT(30);
+    in.share.order.seq = 3;
+    in.share.order.time = AT(30);
+    merge_share(&in);
+    assert_false(is_in("before"));
+    assert_true(is_in("after"));
+    assert_true(is_in("elsewhere"));
+    assert_true(share_here(N1).open);
+    in.share.order.seq = 6;
+    in.share.order.time = AT(50);
+    in.share.end_time = AT(50);
+    merge_share(&in);
+    assert_false(is_in("after"));
+    assert_true(is_in("elsewhere"));
+    assert_false(share_here(N1).open);
+}
+
+static void when_a_node_spoke_last_counts(void **state)
+{
+    pxr_share_record_t in;
+
+    (void)state;
+    tell_leg(N1, "anna", 1, 10);
+    sync_machine(db, &m, AT(20));
+    in = *share_row(N1);
+    in.share.last_at = AT(60);
+    merge_share(&in);
+    assert_int_equal(share_here(N1).last_at, AT(60));
+    in.share.last_at = AT(59);
+    merge_share(&in);
+    assert_int_equal(share_here(N1).last_at, AT(60));
+}
+
+/* What was hosted before the meeting was opened again is over. */
+static void a_hosting_of_a_former_era_is_not_taken_in(void **state)
+{
+    pxr_share_record_t in;
+
+    (void)state;
+    db_find(db, ID)->record.life.era = 1;
+    assert_int_equal(pxr_store_merge_meeting(&m.w.store, &db_find(db, ID)->record, AT(1)), PXR_OK);
+    tell_leg(N1, "anna", 1, 10);
+    sync_machine(db, &m, AT(20));
+    in = *share_row(N1);
+    snprintf(in.share.node, sizeof(in.share.node), "%s", N2);
+    in.share.order.source++;
+    in.share.era = 0;
+    merge_share(&in);
+    assert_int_equal(share_here(N2).open, 0);
+    in.share.era = 1;
+    merge_share(&in);
+    assert_int_equal(share_here(N2).open, 1);
+}
+
+/* Both machines have heard of the call since they last agreed: all of it here at 30. */
+static pxr_leg_record_t disagree(void)
+{
+    pxr_event_t event = leg_event(PXR_EVENT_CONNECTED, N1, ID, "anna", 1, AT(10));
+
+    tell(event);
+    sync_machine(db, &m, AT(20));
+    event = leg_event(PXR_EVENT_UPDATED, N1, ID, "anna", 3, AT(30));
+    strcpy(event.name, "Here");
+    event.has_role = true;
+    event.role = PXR_ROLE_HOST;
+    event.is_streaming = PXR_NO;
+    tell(event);
+    return *leg_row("anna");
+}
+
+/* What the other one heard, `seq` being its newest word and `said` about which thing at 40. */
+static pxr_leg_record_t told_there(pxr_leg_record_t in, uint64_t seq, pxr_time_t time, int said)
+{
+    strcpy(in.name, "There");
+    strcpy(in.leg.protocol, "SIP");
+    in.leg.service = PXR_SERVICE_JOINING;
+    in.leg.role = PXR_ROLE_GUEST;
+    in.leg.has_media = PXR_NO;
+    in.leg.is_streaming = PXR_YES;
+    in.leg.order.seq = seq;
+    in.leg.order.time = time;
+    for (int what = 0; what < PXR_SAID; what++) {
+        in.leg.said_at[what] = what == said ? AT(40) : AT(20);
+    }
+    return in;
+}
+
+static void assert_told(const pxr_leg_record_t *now, int said)
+{
+    const pxr_leg_t *leg = &now->leg;
+
+    assert_string_equal(now->name, said == PXR_SAID_NAME ? "There" : "Here");
+    assert_string_equal(leg->protocol, said == PXR_SAID_PROTOCOL ? "SIP" : "WebRTC");
+    assert_int_equal(leg->service,
+                     said == PXR_SAID_SERVICE ? PXR_SERVICE_JOINING : PXR_SERVICE_ROOM);
+    assert_int_equal(leg->role, said == PXR_SAID_ROLE ? PXR_ROLE_GUEST : PXR_ROLE_HOST);
+    assert_int_equal(leg->has_media, said == PXR_SAID_MEDIA ? PXR_NO : PXR_YES);
+    assert_int_equal(leg->is_streaming, said == PXR_SAID_STREAMING ? PXR_YES : PXR_NO);
+    for (int what = 0; what < PXR_SAID; what++) {
+        assert_int_equal(leg->said_at[what], what == said ? AT(40) : AT(30));
+    }
+}
+
+/* Whether the newest word of all was heard there or here: PXR_SAID says that nothing is newer. */
+static void everything_about_a_call_counts_by_when_it_was_said(void **state)
+{
+    (void)state;
+    for (int there = 0; there < 2; there++) {
+        for (int said = 0; said <= PXR_SAID; said++) {
+            pxr_leg_record_t in;
+            set_up(NULL);
+            in = disagree();
+            in = there ? told_there(in, 4, AT(45), said) : told_there(in, 2, AT(25), said);
+            assert_int_equal(merge_leg(&in), PXR_OK);
+            db_push(db, &m, AT(101));
+            assert_told(leg_row("anna"), said);
+            assert_int_equal(leg_row("anna")->leg.attached, 1);
+            assert_int_equal(leg_row("anna")->leg.order.seq, there ? 4 : 3);
+            tear_down(NULL);
+        }
+    }
+}
+
+/* Whatever is newer: the first connection, the last that was heard, the worst quality, and the
+ * quality that was measured last. */
+static void what_a_call_was_like_is_put_together(void **state)
+{
+    pxr_leg_record_t in = disagree();
+    const pxr_leg_t *now;
+
+    (void)state;
+    in.leg.connected_at = AT(5);
+    in.leg.heard_at = AT(90);
+    in.leg.quality = PXR_QUALITY_BAD;
+    in.leg.quality_at = AT(50);
+    in.leg.worst_quality = PXR_QUALITY_TERRIBLE;
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    in.leg.connected_at = AT(6);
+    in.leg.heard_at = AT(89);
+    in.leg.quality = PXR_QUALITY_GOOD;
+    in.leg.quality_at = AT(49);
+    in.leg.worst_quality = PXR_QUALITY_OK;
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    db_push(db, &m, AT(101));
+    now = &leg_row("anna")->leg;
+    assert_int_equal(now->connected_at, AT(5));
+    assert_int_equal(now->heard_at, AT(90));
+    assert_int_equal(now->quality, PXR_QUALITY_BAD);
+    assert_int_equal(now->quality_at, AT(50));
+    assert_int_equal(now->worst_quality, PXR_QUALITY_TERRIBLE);
+}
+
+/* Another machine had read all that is known here, and heard more. */
+static void what_follows_from_all_that_is_known_is_not_weighed(void **state)
+{
+    pxr_leg_record_t in;
+
+    (void)state;
+    tell_leg(N1, "anna", 5, 30);
+    sync_machine(db, &m, AT(31));
+    in = *leg_row("anna");
+    in.leg.attached = 0;
+    in.leg.closed = 1;
+    in.leg.left_at = AT(20);
+    in.leg.order.time = AT(20);
+    in.leg.order.seq = 4;
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    assert_false(is_in("anna"));
+    sync_machine(db, &m, AT(32));
+    in.leg.attached = 1;
+    in.leg.closed = 0;
+    in.leg.left_at = 0;
+    in.leg.order.time = AT(19);
+    in.leg.order.seq = 3;
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    assert_true(is_in("anna"));
+    sync_machine(db, &m, AT(33));
+    /* Silence has taken her, and no word. */
+    in.leg.attached = 0;
+    in.leg.left_at = AT(60);
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    assert_false(is_in("anna"));
+}
+
+/* Where something has been heard here since, it is. */
+static void what_another_machine_did_not_know_is_weighed(void **state)
+{
+    pxr_leg_record_t in = disagree();
+
+    (void)state;
+    in.leg.attached = 0;
+    in.leg.left_at = AT(60);
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    assert_true(is_in("anna"));
+    in.leg.closed = 1;
+    in.leg.left_at = AT(15);
+    in.leg.order.source++;
+    in.leg.order.time = AT(15);
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    assert_true(is_in("anna"));
+    in.leg.left_at = AT(40);
+    in.leg.order.time = AT(40);
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    assert_false(is_in("anna"));
+}
+
+/* A row that was changed by hand. */
+static void what_cannot_be_is_refused(void **state)
+{
+    const pxr_leg_record_t in = disagree();
+    pxr_leg_record_t bad[6] = {in, in, in, in, in, in};
+
+    (void)state;
+    bad[0].leg.service = PXR_SERVICE_OTHER + 1;
+    bad[1].leg.role = PXR_ROLE_HOST + 1;
+    bad[2].leg.has_media = PXR_YES + 1;
+    bad[3].leg.is_streaming = PXR_YES + 1;
+    bad[4].leg.quality = PXR_QUALITY_TERRIBLE + 1;
+    bad[5].leg.worst_quality = PXR_QUALITY_TERRIBLE + 1;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        assert_int_equal(merge_leg(&bad[i]), PXR_INVALID);
+    }
+    assert_true(is_in("anna"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_hosting_takes_those_from_before_it),
+        CASE(a_hosting_that_is_known_takes_nobody),
+        CASE(an_end_takes_those_from_before_it),
+        CASE(when_a_node_spoke_last_counts),
+        CASE(a_hosting_of_a_former_era_is_not_taken_in),
+        cmocka_unit_test(everything_about_a_call_counts_by_when_it_was_said),
+        CASE(what_a_call_was_like_is_put_together),
+        CASE(what_follows_from_all_that_is_known_is_not_weighed),
+        CASE(what_another_machine_did_not_know_is_weighed),
+        CASE(what_cannot_be_is_refused),
+    };
+
+    return RUN(tests);
+}
