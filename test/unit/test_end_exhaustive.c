@@ -13,14 +13,18 @@
  * places, with pauses and visitors' requests anywhere, and with every word heard so far repeated
  * in every state. States that were met before are not explored again.
  *
- * PXR_BOUND=3 loses or delays one word more in each story and pauses once more: minutes, and a
- * search rather than a test, because what is certain is stated here for two words.
+ * PXR_BOUND=3 loses or delays one word more in each story and pauses once more, which takes
+ * minutes. The story "unheard" is not told so: where a node's new run begins with three words that
+ * are late, those are taken for words of its old run, and that it hosts the meeting is believed
+ * with the next word only. A node says one thing after the other, so it would have to go wrong
+ * three times.
  */
 
 typedef struct {
     unsigned deviations; /* words that may be lost or late */
     unsigned pauses;
     unsigned asks; /* policy requests of people who want to join */
+    bool most;     /* PXR_BOUND does not add to these */
 } bounds_t;
 
 typedef struct {
@@ -461,7 +465,7 @@ static void tell(const story_t *story, pxr_time_t not_after, bounds_t bounds)
     const char *bound = getenv("PXR_BOUND");
     world_t w;
 
-    if (bound != NULL && bounds.deviations < strtoul(bound, NULL, 10)) {
+    if (bound != NULL && !bounds.most && bounds.deviations < strtoul(bound, NULL, 10)) {
         bounds.deviations++;
         bounds.pauses++;
     }
@@ -664,7 +668,7 @@ static void a_node_whose_beginning_was_not_heard(void **state)
 
     (void)state;
     write_unheard(&story);
-    tell(&story, 0, (bounds_t){.deviations = 2});
+    tell(&story, 0, (bounds_t){.deviations = 2, .pauses = 1, .most = true});
 }
 
 static void few_words_in_any_order(void **state)

@@ -188,6 +188,38 @@ static void an_empty_one_is_opened_again_with_the_others(void **state)
     assert_int_equal(life().present, 1);
 }
 
+/* Its people are not here yet; should they never come, it ends nevertheless. */
+static void one_that_is_live_elsewhere_drains_from_when_it_is_heard_of(void **state)
+{
+    machine_t other;
+    pxr_ending_t ending;
+
+    (void)state;
+    make_live();
+    machine_open(&other, 2, 10, 20, PXR_KEEP_SHARED);
+    assert_int_equal(pxr_store_merge_meeting(&other.w.store, row(), AT(100)), PXR_OK);
+    assert_sound(&other.w);
+    assert_int_equal(pxr_store_endings(&other.w.store, AT(100), &ending, 1), 0);
+    assert_int_equal(pxr_store_endings(&other.w.store, AT(160), &ending, 1), 1);
+    machine_close(&other);
+}
+
+/* The other machine has asked the database to remember it; nobody has to do that again. */
+static void who_asked_another_machine_holds_it_here(void **state)
+{
+    pxr_ending_t ending;
+
+    (void)state;
+    make_live();
+    tell_leg(PXR_EVENT_DISCONNECTED, "u1", 2, AT(20));
+    sync_machine(db, &m, AT(21));
+    row()->last_join = AT(70);
+    merge(AT(75));
+    assert_changes(&m.w, 0, 0, 0);
+    assert_int_equal(pxr_store_endings(&m.w.store, AT(70) + PXR_HOLD - 1, &ending, 1), 0);
+    assert_int_equal(pxr_store_endings(&m.w.store, AT(70) + PXR_HOLD, &ending, 1), 1);
+}
+
 /* Events came before the meeting did, which has been opened again since by what others know. */
 static void what_events_said_before_is_kept_in_the_new_era(void **state)
 {
@@ -213,6 +245,82 @@ static void what_events_said_before_is_kept_in_the_new_era(void **state)
     tell(conference_event(PXR_EVENT_CONFERENCE_ENDED, N1, ID, 5, AT(41)));
     assert_int_equal(life().shares, 0);
     machine_close(&other);
+}
+
+/* The keeper has sent it, and whoever wanted it has not heard in time that it was written. */
+static pxr_meeting_copy_t *give_up(void)
+{
+    pxr_meeting_copy_t *copy = malloc(sizeof(*copy));
+    pxr_change_t change;
+    uint32_t cursor = 0;
+    pxr_ref_t ref;
+    bool created;
+
+    assert_non_null(copy);
+    assert_int_equal(make_meeting(&m.w, ID, NULL, AT(0), &ref, &created), PXR_OK);
+    assert_int_equal(pxr_store_changes(&m.w.store, PXR_TABLE_MEETINGS, &cursor, &change, 1), 1);
+    assert_int_equal(pxr_store_copy_meeting(&m.w.store, &change, copy), PXR_OK);
+    assert_int_equal(pxr_store_sending(&m.w.store, &change, copy), PXR_OK);
+    assert_int_equal(pxr_store_await(&m.w.store, ref, 1), PXR_BUSY);
+    return copy;
+}
+
+static void what_was_given_up_comes_to_life_where_others_have_used_it(void **state)
+{
+    (void)state;
+    for (int use = 0; use < 4; use++) {
+        pxr_meeting_copy_t *copy;
+        set_up(NULL);
+        copy = give_up();
+        copy->record.last_join = use == 1 ? AT(5) : 0;
+        copy->record.life.state = use == 2 ? PXR_MEETING_LIVE : PXR_MEETING_OPEN;
+        copy->record.life.closed = use == 3;
+        assert_int_equal(pxr_store_merge_meeting(&m.w.store, &copy->record, AT(10)), PXR_OK);
+        assert_sound(&m.w);
+        assert_int_equal(is_found(&m.w, ID), use != 0);
+        free(copy);
+        tear_down(NULL);
+    }
+}
+
+static void what_another_machine_has_given_up_is_forgotten_here(void **state)
+{
+    pxr_meeting_record_t in;
+
+    (void)state;
+    make_live();
+    in = *row();
+    in.withdrawn = true;
+    /* Another one of this id. */
+    snprintf(in.join_key, sizeof(in.join_key), "another");
+    assert_int_equal(pxr_store_merge_meeting(&m.w.store, &in, AT(20)), PXR_OK);
+    assert_true(is_found(&m.w, ID));
+    snprintf(in.join_key, sizeof(in.join_key), "%s", row()->join_key);
+    assert_int_equal(pxr_store_merge_meeting(&m.w.store, &in, AT(20)), PXR_OK);
+    assert_sound(&m.w);
+    assert_false(is_found(&m.w, ID));
+}
+
+static void one_that_has_ended_keeps_its_id(void **state)
+{
+    pxr_meeting_record_t in;
+    pxr_view_t view;
+
+    (void)state;
+    make_live();
+    row()->life.state = PXR_MEETING_ENDED;
+    row()->life.ended_at = AT(20);
+    merge(AT(21));
+    in = *row();
+    in.life.state = PXR_MEETING_OPEN;
+    in.life.ended_at = 0;
+    snprintf(in.join_key, sizeof(in.join_key), "another");
+    assert_int_equal(pxr_store_merge_meeting(&m.w.store, &in, AT(22)), PXR_EXISTS);
+    assert_sound(&m.w);
+    view = view_of(&m.w, find_meeting(&m.w, ID));
+    assert_string_equal(view.join_key, row()->join_key);
+    assert_int_equal(view.life.state, PXR_MEETING_ENDED);
+    pxr_view_release(&view);
 }
 
 static pxr_status_t try(const pxr_meeting_record_t *in)
@@ -253,7 +361,12 @@ int main(void)
         CASE(an_end_is_final_with_all_that_was_said_of_it),
         CASE(only_who_is_in_the_same_era_makes_it_live),
         CASE(an_empty_one_is_opened_again_with_the_others),
+        CASE(one_that_is_live_elsewhere_drains_from_when_it_is_heard_of),
+        CASE(who_asked_another_machine_holds_it_here),
         CASE(what_events_said_before_is_kept_in_the_new_era),
+        cmocka_unit_test(what_was_given_up_comes_to_life_where_others_have_used_it),
+        CASE(what_another_machine_has_given_up_is_forgotten_here),
+        CASE(one_that_has_ended_keeps_its_id),
         CASE(what_cannot_be_is_refused),
     };
 

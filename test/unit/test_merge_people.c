@@ -162,8 +162,13 @@ static void an_end_takes_those_from_before_it(void **state)
     in = *share_row(N1);
     in.share.open = 0;
     in.share.end_time = AT(30);
-    in.share.order.seq = 3;
     in.share.order.time = AT(30);
+    /* Somebody else's word about the node has no place in the order of what the node says. */
+    in.share.order.source++;
+    merge_share(&in);
+    assert_true(is_in("before"));
+    in.share.order.source--;
+    in.share.order.seq = 3;
     merge_share(&in);
     assert_false(is_in("before"));
     assert_true(is_in("after"));
