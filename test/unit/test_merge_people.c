@@ -56,7 +56,8 @@ static pxr_status_t merge_leg(const pxr_leg_record_t *in)
 static pxr_share_record_t *share_row(const char *node)
 {
     for (size_t i = 0; i < db->share_count; i++) {
-        if (strcmp(db->shares[i].record.share.node, node) == 0) {
+        if (strcmp(db->shares[i].record.share.node, node) == 0 &&
+            db->shares[i].record.share.scope == 0) {
             return &db->shares[i].record;
         }
     }
@@ -81,7 +82,8 @@ static pxr_share_t share_here(const char *node)
     pxr_share_t share = {.last_at = 0};
 
     for (size_t i = 0; i < view.node_count; i++) {
-        share = strcmp(view.nodes[i].node, node) == 0 ? view.nodes[i] : share;
+        const pxr_share_t *each = &view.nodes[i];
+        share = strcmp(each->node, node) == 0 && each->scope == 0 ? *each : share;
     }
     pxr_view_release(&view);
     return share;
@@ -99,6 +101,25 @@ static bool is_in(const char *uuid)
     return found;
 }
 
+/* In places of which nothing else is said: another room of N1, another node, and a time that nobody
+ * told. */
+static void tell_elsewhere(uint64_t seq)
+{
+    pxr_event_t event = leg_event(PXR_EVENT_CONNECTED, N1, ID "_breakout_x", "room", seq, AT(10));
+
+    tell(event);
+    tell_leg(N2, "node", 1, 10);
+    event = leg_event(PXR_EVENT_CONNECTED, N1, ID, "timeless", seq + 1, 0);
+    assert_int_equal(deliver_ours(&m.w, &event, AT(10)), PXR_OK);
+}
+
+static void assert_elsewhere(void)
+{
+    assert_true(is_in("room"));
+    assert_true(is_in("node"));
+    assert_true(is_in("timeless"));
+}
+
 /* The node was restarted. When it began before was heard by one machine, or by none. */
 static void a_new_hosting_takes_those_from_before_it(void **state)
 {
@@ -113,17 +134,17 @@ static void a_new_hosting_takes_those_from_before_it(void **state)
         }
         tell_leg(N1, "before", 2, 10);
         tell_leg(N1, "meanwhile", 3, 19);
-        tell_leg(N2, "elsewhere", 1, 10);
+        tell_elsewhere(4);
         sync_machine(db, &m, AT(20));
         in = *share_row(N1);
         in.share.start_time = AT(20);
-        in.share.order.seq = 4;
+        in.share.order.seq = 6;
         in.share.order.time = AT(20);
         merge_share(&in);
         assert_false(is_in("before"));
-        /* Clocks say so, and what a node says of people and of itself is not said at once. */
+        /* What a node says of people and of itself is not said at once. */
         assert_true(is_in("meanwhile"));
-        assert_true(is_in("elsewhere"));
+        assert_elsewhere();
         assert_int_equal(share_here(N1).start_time, AT(20));
         tear_down(NULL);
     }
@@ -156,9 +177,9 @@ static void an_end_takes_those_from_before_it(void **state)
 
     (void)state;
     tell_leg(N1, "before", 1, 10);
-    tell_leg(N2, "elsewhere", 1, 10);
+    tell_elsewhere(2);
     sync_machine(db, &m, AT(20));
-    tell_leg(N1, "after", 5, 40);
+    tell_leg(N1, "after", 6, 40);
     in = *share_row(N1);
     in.share.open = 0;
     in.share.end_time = AT(30);
@@ -168,35 +189,76 @@ static void an_end_takes_those_from_before_it(void **state)
     merge_share(&in);
     assert_true(is_in("before"));
     in.share.order.source--;
-    in.share.order.seq = 3;
+    in.share.order.seq = 2;
     merge_share(&in);
     assert_false(is_in("before"));
     assert_true(is_in("after"));
-    assert_true(is_in("elsewhere"));
+    assert_elsewhere();
     assert_true(share_here(N1).open);
-    in.share.order.seq = 6;
+    in.share.order.seq = 7;
     in.share.order.time = AT(50);
     in.share.end_time = AT(50);
     merge_share(&in);
     assert_false(is_in("after"));
-    assert_true(is_in("elsewhere"));
+    assert_false(is_in("timeless"));
+    assert_true(is_in("room"));
+    assert_true(is_in("node"));
     assert_false(share_here(N1).open);
+    /* Somebody came to it again; nobody has said when it began. */
+    in.share.open = 1;
+    in.share.order.seq = 8;
+    in.share.order.time = AT(60);
+    merge_share(&in);
+    assert_true(share_here(N1).open);
 }
 
-static void when_a_node_spoke_last_counts(void **state)
+/* That it was there makes nothing live, but what comes late from before its end is known as such.
+ */
+static void a_hosting_that_is_over_is_remembered(void **state)
+{
+    machine_t other;
+    pxr_event_t end = conference_event(PXR_EVENT_CONFERENCE_ENDED, N1, ID, 3, AT(30));
+    pxr_view_t view;
+
+    (void)state;
+    machine_open(&other, 2, 10, 20, PXR_KEEP_SHARED);
+    sync_machine(db, &other, AT(1));
+    assert_int_equal(deliver_ours(&other.w, &end, AT(30)), PXR_OK);
+    sync_machine(db, &other, AT(31));
+    merge_share(share_row(N1));
+    view = view_of(&m.w, find_meeting(&m.w, ID));
+    assert_int_equal(view.life.state, PXR_MEETING_OPEN);
+    assert_int_equal(view.life.last_end, 0);
+    pxr_view_release(&view);
+    tell_leg(N1, "late", 2, 20);
+    assert_false(is_in("late"));
+    tell_leg(N1, "next", 4, 40);
+    assert_true(is_in("next"));
+    machine_close(&other);
+}
+
+/* Even where all else that the other one has heard is older. */
+static void when_a_node_began_and_spoke_last_counts(void **state)
 {
     pxr_share_record_t in;
 
     (void)state;
     tell_leg(N1, "anna", 1, 10);
     sync_machine(db, &m, AT(20));
+    tell_leg(N1, "boris", 2, 15);
     in = *share_row(N1);
     in.share.last_at = AT(60);
     merge_share(&in);
     assert_int_equal(share_here(N1).last_at, AT(60));
     in.share.last_at = AT(59);
+    in.share.start_time = AT(9);
     merge_share(&in);
     assert_int_equal(share_here(N1).last_at, AT(60));
+    assert_int_equal(share_here(N1).start_time, AT(9));
+    in.share.start_time = AT(8);
+    merge_share(&in);
+    assert_int_equal(share_here(N1).start_time, AT(9));
+    assert_true(is_in("anna"));
 }
 
 /* What was hosted before the meeting was opened again is over. */
@@ -399,7 +461,8 @@ int main(void)
         cmocka_unit_test(a_new_hosting_takes_those_from_before_it),
         CASE(a_hosting_that_is_known_takes_nobody),
         CASE(an_end_takes_those_from_before_it),
-        CASE(when_a_node_spoke_last_counts),
+        CASE(a_hosting_that_is_over_is_remembered),
+        CASE(when_a_node_began_and_spoke_last_counts),
         CASE(a_hosting_of_a_former_era_is_not_taken_in),
         cmocka_unit_test(everything_about_a_call_counts_by_when_it_was_said),
         CASE(what_a_call_was_like_is_put_together),
