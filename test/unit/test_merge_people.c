@@ -384,11 +384,23 @@ static void what_a_call_was_like_is_put_together(void **state)
 static void what_follows_from_all_that_is_known_is_not_weighed(void **state)
 {
     pxr_leg_record_t in;
+    pxr_view_t now;
 
     (void)state;
     tell_leg(N1, "anna", 5, 30);
     sync_machine(db, &m, AT(31));
     in = *leg_row("anna");
+    in.leg.order.seq = 6;
+    in.leg.order.time = AT(35);
+    in.leg.role = PXR_ROLE_GUEST;
+    in.leg.said_at[PXR_SAID_ROLE] = AT(20);
+    strcpy(in.leg.protocol, "SIP");
+    in.leg.said_at[PXR_SAID_PROTOCOL] = AT(20);
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    now = view_of(&m.w, find_meeting(&m.w, ID));
+    assert_int_equal(now.people[0].role, PXR_ROLE_GUEST);
+    assert_string_equal(now.people[0].protocol, "SIP");
+    pxr_view_release(&now);
     in.leg.attached = 0;
     in.leg.closed = 1;
     in.leg.left_at = AT(20);
