@@ -428,6 +428,7 @@ static void what_follows_from_all_that_is_known_is_not_weighed(void **state)
 static void what_another_machine_did_not_know_is_weighed(void **state)
 {
     pxr_leg_record_t in = disagree();
+    pxr_view_t now;
 
     (void)state;
     in.leg.attached = 0;
@@ -440,10 +441,13 @@ static void what_another_machine_did_not_know_is_weighed(void **state)
     in.leg.order.time = AT(15);
     assert_int_equal(merge_leg(&in), PXR_OK);
     assert_true(is_in("anna"));
-    in.leg.left_at = AT(40);
+    in.leg.left_at = AT(39);
     in.leg.order.time = AT(40);
     assert_int_equal(merge_leg(&in), PXR_OK);
     assert_false(is_in("anna"));
+    now = view_of(&m.w, find_meeting(&m.w, ID));
+    assert_int_equal(now.life.last_end, AT(39));
+    pxr_view_release(&now);
 }
 
 /* A row that was changed by hand. */
