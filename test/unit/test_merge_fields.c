@@ -248,7 +248,7 @@ static void what_events_said_before_is_kept_in_the_new_era(void **state)
 }
 
 /* The keeper has sent it, and whoever wanted it has not heard in time that it was written. */
-static pxr_meeting_copy_t *give_up(void)
+static pxr_meeting_copy_t *give_up(const char *number)
 {
     pxr_meeting_copy_t *copy = malloc(sizeof(*copy));
     pxr_change_t change;
@@ -257,7 +257,7 @@ static pxr_meeting_copy_t *give_up(void)
     bool created;
 
     assert_non_null(copy);
-    assert_int_equal(make_meeting(&m.w, ID, NULL, AT(0), &ref, &created), PXR_OK);
+    assert_int_equal(make_meeting(&m.w, ID, number, AT(0), &ref, &created), PXR_OK);
     assert_int_equal(pxr_store_changes(&m.w.store, PXR_TABLE_MEETINGS, &cursor, &change, 1), 1);
     assert_int_equal(pxr_store_copy_meeting(&m.w.store, &change, copy), PXR_OK);
     assert_int_equal(pxr_store_sending(&m.w.store, &change, copy), PXR_OK);
@@ -271,7 +271,7 @@ static void what_was_given_up_comes_to_life_where_others_have_used_it(void **sta
     for (int use = 0; use < 4; use++) {
         pxr_meeting_copy_t *copy;
         set_up(NULL);
-        copy = give_up();
+        copy = give_up(NULL);
         copy->record.last_join = use == 1 ? AT(5) : 0;
         copy->record.life.state = use == 2 ? PXR_MEETING_LIVE : PXR_MEETING_OPEN;
         copy->record.life.closed = use == 3;
@@ -281,6 +281,43 @@ static void what_was_given_up_comes_to_life_where_others_have_used_it(void **sta
         free(copy);
         tear_down(NULL);
     }
+}
+
+/* What the database says of the first attempt is not about the second. */
+static void what_was_given_up_can_be_made_again(void **state)
+{
+    pxr_meeting_copy_t *copy = give_up(NULL);
+    pxr_ref_t again;
+    bool created;
+
+    (void)state;
+    assert_int_equal(make_meeting(&m.w, ID, NULL, AT(5), &again, &created), PXR_OK);
+    assert_true(created);
+    copy->record.withdrawn = true;
+    assert_int_equal(pxr_store_merge_meeting(&m.w.store, &copy->record, AT(6)), PXR_OK);
+    sync_machine(db, &m, AT(7));
+    assert_sound(&m.w);
+    assert_int_equal(pxr_store_await(&m.w.store, again, 0), PXR_OK);
+    assert_true(is_found(&m.w, ID));
+    free(copy);
+}
+
+static void what_was_given_up_holds_no_number(void **state)
+{
+    pxr_meeting_copy_t *copy = give_up("480017");
+    machine_t other;
+    pxr_view_t view;
+
+    (void)state;
+    machine_open(&other, 2, 10, 20, PXR_KEEP_SHARED);
+    make_known(db, &other, "Monthly1", "480017", AT(5));
+    sync_machine(db, &m, AT(6));
+    assert_sound(&m.w);
+    view = view_of(&m.w, find_meeting(&m.w, "480017"));
+    assert_string_equal(view.id, "Monthly1");
+    pxr_view_release(&view);
+    machine_close(&other);
+    free(copy);
 }
 
 static void what_another_machine_has_given_up_is_forgotten_here(void **state)
@@ -365,6 +402,8 @@ int main(void)
         CASE(who_asked_another_machine_holds_it_here),
         CASE(what_events_said_before_is_kept_in_the_new_era),
         cmocka_unit_test(what_was_given_up_comes_to_life_where_others_have_used_it),
+        CASE(what_was_given_up_can_be_made_again),
+        CASE(what_was_given_up_holds_no_number),
         CASE(what_another_machine_has_given_up_is_forgotten_here),
         CASE(one_that_has_ended_keeps_its_id),
         CASE(what_cannot_be_is_refused),

@@ -204,12 +204,14 @@ static void an_end_takes_those_from_before_it(void **state)
     assert_true(is_in("room"));
     assert_true(is_in("node"));
     assert_false(share_here(N1).open);
-    /* Somebody came to it again; nobody has said when it began. */
+    /* Somebody came to it again; when it began this time is not known. */
     in.share.open = 1;
+    in.share.start_time = AT(5);
     in.share.order.seq = 8;
     in.share.order.time = AT(60);
     merge_share(&in);
     assert_true(share_here(N1).open);
+    assert_int_equal(share_here(N1).start_time, 0);
 }
 
 /* That it was there makes nothing live, but what comes late from before its end is known as such.
