@@ -382,6 +382,30 @@ static void what_a_call_was_like_is_put_together(void **state)
     assert_int_equal(now->worst_quality, PXR_QUALITY_TERRIBLE);
 }
 
+/* Quality is told of media, and whose those are was told to another machine. */
+static void whose_media_are_bad_is_known_from_elsewhere(void **state)
+{
+    pxr_event_t event = leg_event(PXR_EVENT_CONNECTED, N1, ID, "anna", 1, AT(10));
+    machine_t other;
+    pxr_view_t now;
+
+    (void)state;
+    machine_open(&other, 2, 10, 20, PXR_KEEP_SHARED);
+    sync_machine(db, &other, AT(1));
+    event.has_related = true;
+    strcpy(event.related[0], "media");
+    assert_int_equal(deliver_ours(&other.w, &event, AT(10)), PXR_OK);
+    sync_machine(db, &other, AT(11));
+    sync_machine(db, &m, AT(12));
+    event = leg_event(PXR_EVENT_QUALITY, N1, "", "media", 2, AT(20));
+    event.quality = PXR_QUALITY_BAD;
+    tell(event);
+    now = view_of(&m.w, find_meeting(&m.w, ID));
+    assert_int_equal(now.people[0].quality, PXR_QUALITY_BAD);
+    pxr_view_release(&now);
+    machine_close(&other);
+}
+
 /* Another machine had read all that is known here, and heard more. */
 static void what_follows_from_all_that_is_known_is_not_weighed(void **state)
 {
@@ -484,6 +508,7 @@ int main(void)
         CASE(a_hosting_of_a_former_era_is_not_taken_in),
         cmocka_unit_test(everything_about_a_call_counts_by_when_it_was_said),
         CASE(what_a_call_was_like_is_put_together),
+        CASE(whose_media_are_bad_is_known_from_elsewhere),
         CASE(what_follows_from_all_that_is_known_is_not_weighed),
         CASE(what_another_machine_did_not_know_is_weighed),
         CASE(what_cannot_be_is_refused),
