@@ -476,6 +476,29 @@ static void what_another_machine_did_not_know_is_weighed(void **state)
     pxr_view_release(&now);
 }
 
+/* A call is in one meeting: where it was heard of last. Who has left is not looked for elsewhere.
+ */
+static void who_went_to_another_meeting_is_there(void **state)
+{
+    static const char there[] = "Monthly1";
+    pxr_leg_record_t in;
+
+    (void)state;
+    make_known(db, &m, there, NULL, AT(0));
+    in = disagree();
+    snprintf(in.meeting, sizeof(in.meeting), "%s", there);
+    in.leg.order.seq = 2;
+    in.leg.order.time = AT(20);
+    assert_int_equal(merge_leg(&in), PXR_MISSING);
+    assert_present(&m.w, there, 0);
+    assert_present(&m.w, ID, 1);
+    in.leg.order.seq = 4;
+    in.leg.order.time = AT(40);
+    assert_int_equal(merge_leg(&in), PXR_OK);
+    assert_present(&m.w, there, 1);
+    assert_present(&m.w, ID, 0);
+}
+
 /* A row that was changed by hand. */
 static void what_cannot_be_is_refused(void **state)
 {
@@ -511,6 +534,7 @@ int main(void)
         CASE(whose_media_are_bad_is_known_from_elsewhere),
         CASE(what_follows_from_all_that_is_known_is_not_weighed),
         CASE(what_another_machine_did_not_know_is_weighed),
+        CASE(who_went_to_another_meeting_is_there),
         CASE(what_cannot_be_is_refused),
     };
 
