@@ -6,17 +6,19 @@
 /* Nobody sends more levels, and the parser works without a stack of its own. */
 #define DEPTH_MAX 64
 
-static json_t *load(const char *text, size_t len)
+/* `flags`: of jansson, besides that no member may be there twice. */
+static json_t *load(const char *text, size_t len, size_t flags)
 {
     size_t depth;
 
     pxr_scan_value(text, len, pxr_scan_blank(text, len, 0), &depth);
-    return depth <= DEPTH_MAX ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    flags |= JSON_REJECT_DUPLICATES;
+    return depth <= DEPTH_MAX ? json_loadb(text, len, flags, NULL) : NULL;
 }
 
 bool pxr_json_is_object(const char *text, size_t len)
 {
-    json_t *json = load(text, len);
+    json_t *json = load(text, len, JSON_ALLOW_NUL);
     bool is_object = json_is_object(json);
 
     json_decref(json);
@@ -41,7 +43,7 @@ static pxr_status_t copy_text(const json_t *object, const char *key, char *out, 
 pxr_status_t pxr_json_read_session(const char *body, size_t len, char *user_id, size_t user_id_size,
                                    char *token, size_t token_size)
 {
-    json_t *json = load(body, len);
+    json_t *json = load(body, len, 0);
     pxr_status_t status = copy_text(json, "userId", user_id, user_id_size);
 
     if (status == PXR_OK) {
