@@ -476,6 +476,29 @@ static void what_another_machine_did_not_know_is_weighed(void **state)
     pxr_view_release(&now);
 }
 
+/* When she came is known from the other machine, too: a farewell that is older is no last one, and
+ * one that was only overtaken by an update is. */
+static void a_late_farewell_is_weighed_by_when_somebody_came(void **state)
+{
+    machine_t other;
+    pxr_event_t event;
+
+    (void)state;
+    machine_open(&other, 2, 10, 20, PXR_KEEP_SHARED);
+    sync_machine(db, &other, AT(1));
+    event = leg_event(PXR_EVENT_CONNECTED, N1, ID, "anna", 3, AT(48));
+    assert_int_equal(deliver_ours(&other.w, &event, AT(48)), PXR_OK);
+    event = leg_event(PXR_EVENT_UPDATED, N1, ID, "anna", 5, AT(50));
+    assert_int_equal(deliver_ours(&other.w, &event, AT(50)), PXR_OK);
+    sync_machine(db, &other, AT(51));
+    sync_machine(db, &m, AT(52));
+    tell(leg_event(PXR_EVENT_DISCONNECTED, N1, ID, "anna", 2, AT(48)));
+    assert_true(is_in("anna"));
+    tell(leg_event(PXR_EVENT_DISCONNECTED, N1, ID, "anna", 4, AT(49)));
+    assert_false(is_in("anna"));
+    machine_close(&other);
+}
+
 /* A call is in one meeting: where it was heard of last. Who has left is not looked for elsewhere.
  */
 static void who_went_to_another_meeting_is_there(void **state)
@@ -534,6 +557,7 @@ int main(void)
         CASE(whose_media_are_bad_is_known_from_elsewhere),
         CASE(what_follows_from_all_that_is_known_is_not_weighed),
         CASE(what_another_machine_did_not_know_is_weighed),
+        CASE(a_late_farewell_is_weighed_by_when_somebody_came),
         CASE(who_went_to_another_meeting_is_there),
         CASE(what_cannot_be_is_refused),
     };
