@@ -522,6 +522,41 @@ static void who_went_to_another_meeting_is_there(void **state)
     assert_present(&m.w, ID, 0);
 }
 
+static pxr_status_t merge_leg_into(const machine_t *small, const char *uuid, pxr_time_t now)
+{
+    pxr_status_t status = pxr_store_merge_leg(&small->w.store, leg_row(uuid), now);
+
+    assert_sound(&small->w);
+    return status;
+}
+
+/* Where the table is full, who is in it may hold the meeting; who has left does not, and makes room
+ * after a while. */
+static void who_has_left_takes_nobodys_place(void **state)
+{
+    const pxr_time_t later = AT(100) + PXR_LEFT_KEEP;
+    machine_t small;
+    pxr_ending_t ending;
+
+    (void)state;
+    machine_open(&small, 2, 10, 1, PXR_KEEP_SHARED);
+    tell_leg(N1, "anna", 1, 10);
+    sync_machine(db, &m, AT(11));
+    sync_machine(db, &small, AT(11));
+    tell_leg(N1, "boris", 2, 20);
+    tell(leg_event(PXR_EVENT_DISCONNECTED, N1, ID, "boris", 3, AT(30)));
+    tell(leg_event(PXR_EVENT_DISCONNECTED, N1, ID, "anna", 4, AT(40)));
+    sync_machine(db, &m, AT(41));
+    assert_int_equal(merge_leg_into(&small, "boris", AT(42)), PXR_FULL);
+    assert_int_equal(merge_leg_into(&small, "anna", AT(42)), PXR_OK);
+    assert_int_equal(pxr_store_endings(&small.w.store, AT(200), &ending, 1), 1);
+    tell_leg(N1, "chris", 5, 50);
+    sync_machine(db, &m, AT(51));
+    assert_int_equal(merge_leg_into(&small, "chris", later), PXR_OK);
+    assert_present(&small.w, ID, 1);
+    machine_close(&small);
+}
+
 /* A row that was changed by hand. */
 static void what_cannot_be_is_refused(void **state)
 {
@@ -559,6 +594,7 @@ int main(void)
         CASE(what_another_machine_did_not_know_is_weighed),
         CASE(a_late_farewell_is_weighed_by_when_somebody_came),
         CASE(who_went_to_another_meeting_is_there),
+        CASE(who_has_left_takes_nobodys_place),
         CASE(what_cannot_be_is_refused),
     };
 
