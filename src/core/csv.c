@@ -14,14 +14,14 @@ static bool is_between(const unsigned char *s, unsigned char low, unsigned char 
     return *s >= low && *s <= high;
 }
 
-/* What shows nothing, or nothing but space. */
+/* What shows nothing, or nothing but space, and quotation marks, which spreadsheets take off. */
 static bool is_blank(const unsigned char *s, size_t step)
 {
     switch (step) {
     case 0: /* no UTF-8 */
         return true;
     case 1:
-        return *s <= ' ' || *s == 0x7F;
+        return *s <= ' ' || *s == 0x7F || *s == '"';
     case 2: /* U+0080 to U+00A0, the soft hyphen */
         return s[0] == 0xC2 && (is_between(s + 1, 0x80, 0xA0) || s[1] == 0xAD);
     case 3: /* U+2000 to U+200F, U+2028 to U+202F, U+205F to U+206F, U+3000, U+FEFF */
