@@ -78,6 +78,17 @@ static bool is_separator(char c)
     return c == ';' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Also behind quotation marks; a semicolon alone does no harm. */
+static bool is_separated(const char *text, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && text[i] == '"') {
+        i++;
+    }
+    return i < len && is_separator(text[i]) && text[i] != ';';
+}
+
 static void put_content(const char *text, size_t len, pxr_csv_sink_t sink, void *context)
 {
     size_t start = 0;
@@ -108,7 +119,7 @@ void pxr_csv_cell(const char *text, size_t len, pxr_csv_sink_t sink, void *conte
     if (quoted) {
         sink(context, "\"", 1);
     }
-    if (len > 0 && ((is_separator(text[0]) && text[0] != ';') || is_formula(text, len))) {
+    if (is_separated(text, len) || is_formula(text, len)) {
         sink(context, "'", 1);
     }
     put_content(text, len, sink, context);

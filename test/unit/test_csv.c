@@ -79,6 +79,7 @@ static void formulas_get_an_apostrophe(void **state)
     is_written("\tx", "\"'\tx\"");
     is_written("\rx", "\"'\rx\"");
     is_written("\nx", "\"'\nx\"");
+    is_written("\"\tx", "\"'\"\"\tx\"");
 }
 
 static void blanks_before_a_formula_do_not_hide_it(void **state)
