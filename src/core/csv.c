@@ -14,14 +14,14 @@ static bool is_between(const unsigned char *s, unsigned char low, unsigned char 
     return *s >= low && *s <= high;
 }
 
-/* What shows nothing, or nothing but space. */
+/* What shows nothing, or nothing but space, and quotation marks, which spreadsheets take off. */
 static bool is_blank(const unsigned char *s, size_t step)
 {
     switch (step) {
     case 0: /* no UTF-8 */
         return true;
     case 1:
-        return *s <= ' ' || *s == 0x7F;
+        return *s <= ' ' || *s == 0x7F || *s == '"';
     case 2: /* U+0080 to U+00A0, the soft hyphen */
         return s[0] == 0xC2 && (is_between(s + 1, 0x80, 0xA0) || s[1] == 0xAD);
     case 3: /* U+2000 to U+200F, U+2028 to U+202F, U+205F to U+206F, U+3000, U+FEFF */
@@ -78,6 +78,17 @@ static bool is_separator(char c)
     return c == ';' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Also behind quotation marks; a semicolon alone does no harm. */
+static bool is_separated(const char *text, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && text[i] == '"') {
+        i++;
+    }
+    return i < len && is_separator(text[i]) && text[i] != ';';
+}
+
 static void put_content(const char *text, size_t len, pxr_csv_sink_t sink, void *context)
 {
     size_t start = 0;
@@ -108,7 +119,7 @@ void pxr_csv_cell(const char *text, size_t len, pxr_csv_sink_t sink, void *conte
     if (quoted) {
         sink(context, "\"", 1);
     }
-    if (len > 0 && ((is_separator(text[0]) && text[0] != ';') || is_formula(text, len))) {
+    if (is_separated(text, len) || is_formula(text, len)) {
         sink(context, "'", 1);
     }
     put_content(text, len, sink, context);

@@ -109,6 +109,21 @@ static bool is_of_former_run(const pxr_order_t *order, const pxr_order_t *newest
     return pxr_run_is_comparable(order->run, newest->run) && order->run < newest->run;
 }
 
+/* Whether a hosting that began has nothing to do with the one that is known: the node was restarted
+ * in between, which may have put its clock back. Where nobody has said when the known one began,
+ * its newest word is older than what people say while the other begins. */
+static bool is_new_hosting(const pxr_share_t *share, const pxr_event_t *event,
+                           const pxr_order_t *order)
+{
+    if (share->start_time == 0) {
+        return share->order.time != 0 &&
+               share->order.time + PXR_CLOCK_TOLERANCE < event->start_time;
+    }
+    return event->start_time > share->start_time ||
+           (event->start_time != 0 && event->start_time != share->start_time &&
+            order->source == share->order.source && is_of_former_run(&share->order, order));
+}
+
 static unsigned conference_started(pxr_scene_t *scene, const pxr_event_t *event,
                                    const pxr_order_t *order, pxr_time_t now)
 {
@@ -126,12 +141,8 @@ static unsigned conference_started(pxr_scene_t *scene, const pxr_event_t *event,
         event->start_time + PXR_CLOCK_TOLERANCE < share->end_time) {
         return PXR_CHANGED_MEETING;
     }
-    /* The node hosts it anew without having ended its old share: it was restarted in between, which
-     * may have put its clock back. */
-    if (is_hosting(scene, share) && share->start_time != 0 &&
-        (event->start_time > share->start_time ||
-         (event->start_time != 0 && event->start_time != share->start_time &&
-          order->source == share->order.source && is_of_former_run(&share->order, order)))) {
+    /* The node hosts it anew without having ended its old share. */
+    if (is_hosting(scene, share) && is_new_hosting(share, event, order)) {
         people = empty_share(share);
     }
     shares = open_share(scene, share);

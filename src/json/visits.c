@@ -5,16 +5,17 @@
 /* Nobody sends more levels. */
 #define DEPTH_MAX 64
 
-static json_t *load(const char *text, size_t len)
+/* `flags`: of jansson, besides that no member may be there twice. */
+static json_t *load(const char *text, size_t len, size_t flags)
 {
     return pxr_scan_is_deep(text, len, DEPTH_MAX)
                ? NULL
-               : json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+               : json_loadb(text, len, flags | JSON_REJECT_DUPLICATES, NULL);
 }
 
 bool pxr_json_is_object(const char *text, size_t len)
 {
-    json_t *json = load(text, len);
+    json_t *json = load(text, len, JSON_ALLOW_NUL);
     bool is_object = json_is_object(json);
 
     json_decref(json);
@@ -39,7 +40,7 @@ static pxr_status_t copy_text(const json_t *object, const char *key, char *out, 
 pxr_status_t pxr_json_read_session(const char *body, size_t len, char *user_id, size_t user_id_size,
                                    char *token, size_t token_size)
 {
-    json_t *json = load(body, len);
+    json_t *json = load(body, len, 0);
     pxr_status_t status = copy_text(json, "userId", user_id, user_id_size);
 
     if (status == PXR_OK) {

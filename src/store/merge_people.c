@@ -51,7 +51,7 @@ static bool is_gone(const pxr_leg_t *leg, const pxr_share_t *share, const pxr_sh
     if (!in->open) {
         return in->end_time != 0 && pxr_order_compare(&leg->order, &in->order) < 0;
     }
-    return share->start_time != 0 && in->start_time > share->start_time && leg->order.time != 0 &&
+    return in->start_time > share->start_time && leg->order.time != 0 &&
            leg->order.time + PXR_CLOCK_TOLERANCE < in->start_time;
 }
 

@@ -71,28 +71,37 @@ static void check_messages(const pxr_chat_t *chat)
     REQUIRE(!out.overflow && pxr_utf8_valid(out.data, out.len));
 }
 
-/* A cell of a table: whoever reads it by the rules has one cell, and no spreadsheet a formula. */
-static bool quoted, ended, formula, begun;
+/* A cell of a table: whoever reads it by the rules has one cell, and no spreadsheet a formula,
+ * whatever it takes for a separator. */
+static bool quoted, ended, formula, begun, fresh;
+
+static void take_char(char c)
+{
+    bool separates = strchr(";\t\r\n", c) != NULL;
+
+    if (c == '"') {
+        quoted = !quoted;
+        return;
+    }
+    formula = formula || (!begun && strchr("\t\r", c) != NULL);
+    formula = formula || (fresh && strchr("=+-@", c) != NULL);
+    ended = ended || (!quoted && strchr(",\r\n", c) != NULL);
+    fresh = separates || (fresh && c == ' ');
+    begun = true;
+}
 
 static void take_cell(void *context, const char *part, size_t len)
 {
     (void)context;
     for (size_t i = 0; i < len; i++) {
-        if (!begun && part[i] != '"') {
-            formula = strchr("=+-@\t\r", part[i]) != NULL;
-            begun = true;
-        }
-        if (part[i] == '"') {
-            quoted = !quoted;
-        } else {
-            ended = ended || (!quoted && strchr(",\r\n", part[i]) != NULL);
-        }
+        take_char(part[i]);
     }
 }
 
 static void check_cell(const char *name)
 {
     quoted = ended = formula = begun = false;
+    fresh = true;
     pxr_csv_cell(name, strlen(name), take_cell, NULL);
     REQUIRE(!quoted && !ended && !formula);
 }

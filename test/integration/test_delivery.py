@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from chat import AFTER_RETRY, SOON, blameless, make_sites, sites  # noqa: F401
-from httpd import PATIENCE
+from httpd import PATIENCE, is_gone
 from pexip import one_leg
 from rocketchat import RocketChat
 from waiting import stays, wait_until
@@ -337,10 +337,12 @@ def test_all_children_killed_between_post_and_record_post_nothing_twice(make_sit
     fault = site.chat.fault("chat.sendMessage", "hang", times=1, stored=True)
     meeting = site.start("Killed")
     wait_until(lambda: site.messages_about(meeting), SOON, "the stored message")
-    for pid in site.httpd.children():
+    killed = site.httpd.children()
+    for pid in killed:
         site.httpd.kill(pid, signal.SIGKILL)
     fault.stop()
-    wait_until(lambda: site.httpd.children() and site.httpd.answers(), 15 * PATIENCE, "new children")
+    # One that is dying takes a connection with it.
+    wait_until(lambda: all(map(is_gone, killed)) and site.httpd.children(), 15 * PATIENCE, "new children")
     site.api.delete(meeting["id"])
     message = site.message_of(meeting)
     wait_until(lambda: ended(message), AFTER_RETRY, "the end in the message")

@@ -79,11 +79,14 @@ static void formulas_get_an_apostrophe(void **state)
     is_written("\tx", "\"'\tx\"");
     is_written("\rx", "\"'\rx\"");
     is_written("\nx", "\"'\nx\"");
+    is_written("\"\tx", "\"'\"\"\tx\"");
 }
 
 static void blanks_before_a_formula_do_not_hide_it(void **state)
 {
     static const char *const blanks[] = {" ",
+                                         "\"",
+                                         "\"\" \"",
                                          "   ",
                                          "\x01",
                                          "\x7F",
@@ -140,6 +143,9 @@ static void what_other_separators_would_make_a_cell_is_defused_too(void **state)
     is_written("x; =1", "\"x; '=1\"");
     is_written("\";=1", "\"\"\";'=1\"");
     is_written("x\n=1;@y", "\"x\n'=1;'@y\"");
+    is_written("x;\"=1", "\"x;\"\"'=1\"");
+    is_written("x;\" \"=1;", "\"x;\"\" \"\"'=1;\"");
+    is_written("x;\"y=1", "\"x;\"\"y=1\"");
     is_written("x;y=1", "\"x;y=1\"");
     is_written("x,=1", "\"x,=1\""); /* our own separator is quoted */
 }

@@ -13,14 +13,18 @@
  * places, with pauses and visitors' requests anywhere, and with every word heard so far repeated
  * in every state. States that were met before are not explored again.
  *
- * PXR_BOUND=3 loses or delays one word more in each story and pauses once more: minutes, and a
- * search rather than a test, because what is certain is stated here for two words.
+ * PXR_BOUND=3 loses or delays one word more in each story and pauses once more, which takes
+ * minutes. The story "unheard" is not told so: where a node's new run begins with three words that
+ * are late, those are taken for words of its old run, and that it hosts the meeting is believed
+ * with the next word only. A node says one thing after the other, so it would have to go wrong
+ * three times.
  */
 
 typedef struct {
     unsigned deviations; /* words that may be lost or late */
     unsigned pauses;
     unsigned asks; /* policy requests of people who want to join */
+    bool most;     /* PXR_BOUND does not add to these */
 } bounds_t;
 
 typedef struct {
@@ -461,7 +465,7 @@ static void tell(const story_t *story, pxr_time_t not_after, bounds_t bounds)
     const char *bound = getenv("PXR_BOUND");
     world_t w;
 
-    if (bound != NULL && bounds.deviations < strtoul(bound, NULL, 10)) {
+    if (bound != NULL && !bounds.most && bounds.deviations < strtoul(bound, NULL, 10)) {
         bounds.deviations++;
         bounds.pauses++;
     }
@@ -574,6 +578,26 @@ static void write_again(story_t *s)
     say(s, 1, PXR_EVENT_CONFERENCE_ENDED, NOBODY, 0, 45);
 }
 
+/* Nobody heard node A begin to host it; it is restarted, and hosts it again without Anna. */
+static void write_unheard(story_t *s)
+{
+    memset(s, 0, sizeof(*s));
+    s->name = "unheard";
+    s->is_tangled = true;
+    say(s, 0, PXR_EVENT_CONNECTED, ANNA, 0, 2);
+    say(s, 0, PXR_EVENT_DISCONNECTED, ANNA, 0, 8);
+    say(s, 0, PXR_EVENT_CONFERENCE_ENDED, NOBODY, 0, 9);
+    say(s, 0, PXR_EVENT_SINK_STARTED, NOBODY, 0, 20);
+    say(s, 0, PXR_EVENT_CONFERENCE_STARTED, NOBODY, 0, 21);
+    say(s, 0, PXR_EVENT_CONNECTED, BORIS, 0, 22);
+    say(s, 0, PXR_EVENT_DISCONNECTED, BORIS, 0, 40);
+    say(s, 0, PXR_EVENT_CONFERENCE_ENDED, NOBODY, 0, 41);
+    next_node(s);
+    say(s, 1, PXR_EVENT_CONFERENCE_STARTED, NOBODY, 0, 1);
+    say(s, 1, PXR_EVENT_CONNECTED, CHRIS, 0, 25);
+    say(s, 1, PXR_EVENT_CONFERENCE_ENDED, NOBODY, 0, 45);
+}
+
 /* Few words, each of which may come in any place or never. Boris is said to have changed after he
  * has left node A, and comes to node B within what clocks may differ by. */
 static void write_few(story_t *s)
@@ -638,6 +662,15 @@ static void a_node_that_hosts_it_twice(void **state)
     tell(&story, 0, (bounds_t){.deviations = 2});
 }
 
+static void a_node_whose_beginning_was_not_heard(void **state)
+{
+    story_t story;
+
+    (void)state;
+    write_unheard(&story);
+    tell(&story, 0, (bounds_t){.deviations = 2, .most = true});
+}
+
 static void few_words_in_any_order(void **state)
 {
     story_t story;
@@ -655,6 +688,7 @@ int main(void)
         cmocka_unit_test(a_breakout_room),
         cmocka_unit_test(a_node_that_dies),
         cmocka_unit_test(a_node_that_hosts_it_twice),
+        cmocka_unit_test(a_node_whose_beginning_was_not_heard),
         cmocka_unit_test(few_words_in_any_order),
     };
     const char *filter = getenv("PXR_TEST");

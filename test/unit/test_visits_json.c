@@ -66,7 +66,8 @@ static void anything_else_is_no_session(void **state)
 
 static void only_an_object_is_an_answer(void **state)
 {
-    static const char *const good[] = {"{}", " {\"a\":[{},1.5,\"\xc3\xa9\"]}\r\n"};
+    static const char *const good[] = {"{}", " {\"a\":[{},1.5,\"\xc3\xa9\"]}\r\n",
+                                       "{\"a\":\"b\\u0000\"}"};
     static const char *const bad[] = {
         "",    "[]",         "[{}]",  "null",           "\"{}\"",          "{", "{}{}", "<html>",
         "{}x", "{\"a\":1,}", "{a:1}", "\xef\xbb\xbf{}", "{\"a\":\"\xff\"}"};
