@@ -75,6 +75,17 @@ static void drop_gone(const pxr_store_t *store, pxr_stage_t *stage, const pxr_sh
     stage->scene.meeting = slot->life;
 }
 
+/* When the hosting began that two machines tell of: the later beginning is the newer one's, unless
+ * one has heard the node's publisher begin again, which may have put its clock back. */
+static pxr_time_t beginning_of(const pxr_share_t *in, const pxr_share_t *share)
+{
+    bool anew = in->start_time != 0 && in->order.source == share->order.source &&
+                pxr_run_is_comparable(in->order.run, share->order.run) &&
+                in->order.run > share->order.run;
+
+    return anew ? in->start_time : pxr_time_later(in->start_time, share->start_time);
+}
+
 static unsigned merge_share(pxr_stage_t *stage, const pxr_share_t *in, pxr_time_t now)
 {
     pxr_share_t *share = &stage->scene.share;
@@ -85,7 +96,7 @@ static unsigned merge_share(pxr_stage_t *stage, const pxr_share_t *in, pxr_time_
 
     memset(&event, 0, sizeof(event));
     event.kind = in->open ? PXR_EVENT_CONFERENCE_STARTED : PXR_EVENT_CONFERENCE_ENDED;
-    event.start_time = pxr_time_later(in->start_time, share->start_time);
+    event.start_time = beginning_of(in, share);
     event.end_time = in->end_time;
     event.time = in->order.time;
     event.seq = in->order.seq;

@@ -61,6 +61,39 @@ static void a_new_hosting_takes_those_of_the_old_one_only(void **state)
     db_close(db);
 }
 
+/* The same where the restart has put the node's clock back. One machine hears of it by the other
+ * only, and who came last. */
+static void a_new_hosting_counts_although_its_clock_was_put_back(void **state)
+{
+    db_t *db = db_open();
+    machine_t a, b;
+    pxr_event_t event;
+
+    (void)state;
+    open_both(db, &a, &b);
+    tell(&b, conference_event(PXR_EVENT_SINK_STARTED, N1, "", 1, AT(40)), AT(40));
+    event = conference_event(PXR_EVENT_CONFERENCE_STARTED, N1, "Weekly42", 2, AT(50));
+    event.start_time = AT(50);
+    tell(&b, event, AT(50));
+    tell(&a, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "other", 3, AT(59)), AT(59));
+    sync_both(db, &a, &b, 1);
+    tell(&b, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "old", 4, AT(60)), AT(60));
+    sync_both(db, &a, &b, 2);
+    tell(&b, conference_event(PXR_EVENT_SINK_STARTED, N1, "", 1, AT(41)), AT(71));
+    event = conference_event(PXR_EVENT_CONFERENCE_STARTED, N1, "Weekly42", 2, AT(42));
+    event.start_time = AT(42);
+    tell(&b, event, AT(72));
+    tell(&b, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "new", 3, AT(43)), AT(73));
+    assert_present(&b.w, "Weekly42", 1);
+    sync_both(db, &a, &b, 1);
+    /* Where this is heard, the former beginning was known. */
+    tell(&a, leg_event(PXR_EVENT_CONNECTED, N1, "Weekly42", "newer", 4, AT(55)), AT(85));
+    sync_both(db, &a, &b, 2);
+    machine_close(&a);
+    machine_close(&b);
+    db_close(db);
+}
+
 /* A farewell from before the return of a leg, told to another machine than the return. */
 static void an_old_farewell_takes_nobody_who_is_back(void **state)
 {
@@ -105,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_hosting_takes_those_of_the_old_one_only),
+        cmocka_unit_test(a_new_hosting_counts_although_its_clock_was_put_back),
         cmocka_unit_test(an_old_farewell_takes_nobody_who_is_back),
     };
 
