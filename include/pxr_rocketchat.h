@@ -94,8 +94,8 @@ void pxr_rc_judge(pxr_rc_call_t call, const pxr_rest_result_t *result, pxr_rc_an
 void pxr_rc_answer_clear(pxr_rc_answer_t *answer);
 
 /* Readers of `doc`. False where it is not what it should be: a member that is needed is absent, or
- * one has a wrong type or more than PXR_ID_CHARS or PXR_NAME_CHARS characters. Texts live as long
- * as the document; those that may be absent are NULL then. */
+ * one has a wrong type or, being an id, more than PXR_ID_CHARS characters. Texts live as long as
+ * the document; those that may be absent are NULL then. */
 
 typedef struct {
     const char *id;
@@ -111,8 +111,8 @@ bool pxr_rc_read_message(const pxr_json_doc_t *doc, pxr_rc_message_t *out);
 typedef struct {
     const char *id;
     const char *type;      /* "c", "p", "d", "l" or what there may be else */
-    const char *name;      /* absent in direct messages */
-    const char *full_name; /* `fname`: how a discussion is shown; may be absent */
+    const char *name;      /* absent in direct messages, and where it is longer than any of ours */
+    const char *full_name; /* `fname`: how a discussion is shown; may be absent like that */
     const char *parent_id; /* `prid`: it is a discussion; may be absent */
     const char *owner_id;  /* u._id; may be absent */
     pxr_time_t created_at; /* `ts`; 0: absent */

@@ -28,7 +28,7 @@ typedef enum {
     PXR_TASK_FIXED,   /* the message is there but cannot be edited: one reply will tell the end */
     PXR_TASK_DONE,
     PXR_TASK_FAILED,  /* will not succeed by itself */
-    PXR_TASK_DROPPED, /* an administrator does not want it any more */
+    PXR_TASK_DROPPED, /* nobody has any use for it now, or an administrator does not want it */
     PXR_TASK_STATES,
 } pxr_task_state_t;
 

@@ -269,6 +269,8 @@ bool pxr_equal_nocase(const char *a, size_t alen, const char *b, size_t blen)
     return true;
 }
 
+_Static_assert((PXR_SECRET_MAX + 1) % sizeof(uint64_t) == 0, "secrets are compared in words");
+
 bool pxr_secret_equal(const char *a, size_t alen, const char *b, size_t blen)
 {
     /* Both are brought to one length first, so that not even the length of the secret shows. */

@@ -529,7 +529,7 @@ pxr_time_t pxr_messenger_look(pxr_messenger_t *m, pxr_job_t *job, pxr_time_t now
     return again;
 }
 
-/* An invitation does not wait: whoever joins again is asked for again. */
+/* An invitation does not wait for the server: whoever joins again is asked for again. */
 static bool is_closed(const pxr_site_t *site, pxr_rc_call_t call)
 {
     pxr_time_t now = pxr_time_now();
