@@ -244,7 +244,7 @@ static char *write_message(const pxr_case_t *c)
     char id[PXR_CHAT_ID_LEN + 1];
     pxr_rc_post_t post = {.text = c->m->text, .thread_id = detail(c, PXR_THREAD_ID)};
 
-    if (!c->ended) {
+    if (!c->ended && !c->view.life.closed) {
         post.button_text = "Join";
         post.button_url = c->join_url;
     }
