@@ -297,6 +297,18 @@ pxr_status_t pxr_close_meeting(const pxr_call_t *call, pxr_ref_t ref)
     return status;
 }
 
+static const char *why_not_invited(pxr_status_t status)
+{
+    switch (status) {
+    case PXR_FULL:
+        return "too many wait for that already";
+    case PXR_INVALID:
+        return "Rocket.Chat has no ids as long as his";
+    default:
+        return "the working set does not take it";
+    }
+}
+
 void pxr_invite_to_chat(request_rec *r, const pxr_call_t *call, const pxr_found_t *found,
                         const char *user_id)
 {
@@ -310,7 +322,6 @@ void pxr_invite_to_chat(request_rec *r, const pxr_call_t *call, const pxr_found_
     if (status != PXR_OK) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "somebody is not added to the chat beside meeting %s: %s", found->id,
-                      status == PXR_FULL ? "too many wait for that already"
-                                         : "the working set does not take it");
+                      why_not_invited(status));
     }
 }
