@@ -104,8 +104,11 @@ static void judge_database(apr_pool_t *p, const server_rec *main)
         return;
     }
     dir = ap_make_dirstr_parent(p, settings.params);
+    if (strcmp(dir, apr_pstrcat(p, pxr_state_dir(), "/", NULL)) == 0) {
+        return; /* made when httpd starts */
+    }
     why = pxr_check_why_closed(p, dir, true);
-    if (why != NULL && strncmp(dir, pxr_state_dir(), strlen(pxr_state_dir())) != 0) {
+    if (why != NULL) {
         pxr_check_warn(p, main, PXR_D_DATABASE,
                        apr_psprintf(p,
                                     "the directory of '%s' %s: make it, and chown it to that "
