@@ -230,5 +230,7 @@ int pxr_handle(request_rec *r)
                       endpoint->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    /* A part of an answer means nothing. */
+    apr_table_unset(r->headers_in, "Range");
     return endpoint->handle(r, &call);
 }

@@ -10,8 +10,6 @@ int pxr_reply(request_rec *r, int status, const char *type, const char *text, ap
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
     /* Titles and names are in it, which must not be taken for a page. */
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
-    /* A part of an answer means nothing. */
-    apr_table_unset(r->headers_in, "Range");
     ap_set_content_type(r, type);
     ap_set_content_length(r, (apr_off_t)len);
     if (len > 0) {
