@@ -113,6 +113,8 @@ WARNINGS = {
     "one address for two": (workspace() + guarded(f"{PREFIX}/policy/", "pexip-rc-events", PEOPLE, "valid-user"), "SetHandler", "pexip-rc-events", "pexip-rc-policy", ":\\d+"),
     "one name for two hosts": (OTHER_HOST.format(workspace()) + OTHER_HOST.format(workspace(site="https://two.example.com")), "<VirtualHost>", "never reached", "ServerName", ":\\d+"),
     "SQLite's file in no directory": ("PexipRCDatabase sqlite3 /nowhere/at/all/x.sqlite3\n" + workspace(), "PexipRCDatabase", "/nowhere/at/all", "make it", ":\\d+"),
+    "SQLite's file beside the state": ("PexipRCStateDirectory /tmp/pxr-absent\nPexipRCDatabase sqlite3 /tmp/pxr-absent-too/x.sqlite3\n" + workspace(),
+                                       "PexipRCDatabase", "/tmp/pxr-absent-too", "make it", ":\\d+"),
     NO_LIMITS: (workspace(), "mod_reqtimeout", "a2enmod reqtimeout", ":\\d+"),
     "state that a restart takes away": (workspace(), "PexipRCStateDirectory", "/tmp", "/var/lib/pexip-rc"),
     "the module twice": (workspace(), "already loaded"),

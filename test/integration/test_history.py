@@ -257,6 +257,13 @@ def test_pages_tell_each_meeting_once_and_last_ended_first(api, filled, limit):
     assert found == filled
 
 
+def test_a_table_is_whole_whatever_part_is_asked_for(server, filled):
+    path, table = f"{PREFIX}/api/v1/history?room=paged", {"Accept": "text/csv"}
+    whole = server.request("GET", path, auth=ADMIN, headers=table)
+    part = server.request("GET", path, auth=ADMIN, headers={**table, "Range": "bytes=0-9"})
+    assert (part.status, part.body) == (200, whole.body)
+
+
 @pytest.mark.parametrize("limit", [4, 25])
 def test_tables_lead_from_page_to_page_by_their_links(server, api, filled, limit):
     path, found = f"{PREFIX}/api/v1/history?room=paged&limit={limit}&from=2019-12-31T23:00:00-01:00", []
