@@ -266,6 +266,19 @@ static void after_look_direct(news_t *n)
     }
 }
 
+/* A visitor's room, for one, has no discussions: nothing has failed, and nothing could be put right,
+ * unless an administrator has chosen the room. */
+static void refuse_kind(news_t *n, const pxr_rc_room_t *room)
+{
+    const char *chosen = n->site->workspace->scheduled_room;
+
+    if (chosen != NULL && strcmp(room->id, chosen) == 0) {
+        give_up(n, PXR_REASON_UNSUPPORTED);
+    } else {
+        become(n, PXR_TASK_DROPPED, PXR_REASON_UNSUPPORTED);
+    }
+}
+
 /* Discussions hang below rooms that are none themselves. */
 static void after_room(news_t *n)
 {
@@ -278,8 +291,7 @@ static void after_room(news_t *n)
         try_again(n, PXR_REASON_GARBLED);
     } else if (strcmp(room.type, "c") != 0 && strcmp(room.type, "p") != 0 &&
                strcmp(room.type, "d") != 0) {
-        /* A visitor's, for one: nothing has failed, and nothing could be put right. */
-        become(n, PXR_TASK_DROPPED, PXR_REASON_UNSUPPORTED);
+        refuse_kind(n, &room);
     } else if (room.parent_id != NULL && room.parent_id[0] != '\0' &&
                job->depth < PXR_MESSENGER_DEPTH) {
         pxr_text_copy(job->parent, sizeof(job->parent), room.parent_id, strlen(room.parent_id));
