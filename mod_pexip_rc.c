@@ -2,7 +2,7 @@
  * mod_pexip_rc joins Rocket.Chat and Pexip Infinity. This file is the map: the module record and
  * everything that httpd calls.
  *
- *   configuration   src/httpd/directives.c, settings.c, check.c, check_use.c, secrets.c
+ *   configuration   src/httpd/directives.c, settings.c, check*.c, secrets.c
  *   processes       src/httpd/lifecycle.c, segment.c, state_dir.c, helper.c, leader.c, pool.c
  *   database        src/httpd/keeper.c, keeper_round.c, keeper_read.c, keeper_forget.c
  *   Rocket.Chat     src/httpd/messenger.c, messenger_steps.c, messenger_answers.c

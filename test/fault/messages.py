@@ -232,6 +232,12 @@ class Call:
         meeting = self.api.call("GET", f"/meetings/{self.meeting['id']}").text
         return f"{meeting} {[line for line in listed if line['meeting'] == self.meeting['id']]}"
 
+    def wait_for(self, predicate, what, timeout=45 * PATIENCE):
+        try:
+            wait_until(predicate, timeout, f"{what} of {self.title}")
+        except AssertionError as late:
+            raise AssertionError(f"{late}; {self.knowledge()}") from None
+
     def messages(self):
         """What is ours in the room, replies in threads included."""
         return [message for message in self.room.by(self.site.chat.bot) if message not in self.refusals]

@@ -391,7 +391,7 @@ def test_sixty_rooms_through_kills_reloads_and_a_rocketchat_that_loses_replies(m
                     (api_call if call in by_api else Call.say)(call)
                     call.meet()
                     # After the end nobody has any use for these two: what is not there by then is not made any more.
-                    wait_until(lambda: site.chat.discussions(call.room) and call.personal_links(), 45 * PATIENCE, f"chat and link of {call.title}")
+                    call.wait_for(lambda: site.chat.discussions(call.room) and call.personal_links(), "chat and link")
                     time.sleep(random.uniform(0, 3))
                     call.part()
                 everywhere(calls, live, workers=12)

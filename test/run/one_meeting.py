@@ -3,7 +3,7 @@
 import re
 from urllib.parse import parse_qs, urlsplit
 
-from meetings import NINA
+from meetings import BORIS, NINA
 from pexip import one_leg, sip, two_legs
 from rocketchat import is_upstream
 from story import check, same
@@ -85,7 +85,7 @@ def play(story, server, api, host, node_a, node_b):
         step.note(masked(target))
 
     with story.step("The creator's personal link carries the host PIN, a colleague's the guest PIN"):
-        for user, role in ((NINA, "host"), ({"id": "u-boris", "username": "boris", "name": "Boris"}, "guest")):
+        for user, role in ((NINA, "host"), (BORIS, "guest")):
             link = api.link(meeting_id, user)
             same(f"the role of {user['name']}", link["role"], role)
             check(parse_qs(urlsplit(link["url"]).query).get("pin") == [pins[role]], f"the PIN is not the {role}'s")

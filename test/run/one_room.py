@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from meetings import NINA, ROOM
+from meetings import BORIS, NINA, ROOM
 from one_meeting import becomes
 from pexip import two_legs
 from story import check, same
@@ -34,7 +34,7 @@ def write_files(server, chat):
 
 def populate(chat):
     """The room and the caller of the meetings that begin by the API, and those of this part."""
-    chat.nina, chat.boris = chat.add_user(NINA["username"], NINA["name"], user_id=NINA["id"]), chat.add_user("boris", "Boris")
+    chat.nina, chat.boris = [chat.add_user(each["username"], each["name"], user_id=each["id"]) for each in (NINA, BORIS)]
     chat.add_room(ROOM["name"], ROOM["type"], [chat.nina, chat.boris, chat.bot], room_id=ROOM["id"])
     chat.projects = chat.add_room("projects", "p", [chat.nina, chat.boris, chat.bot])
 

@@ -6,6 +6,7 @@ from workspace import ADMIN, PREFIX
 
 ROOM = {"id": "GENERAL", "name": "general", "type": "c"}
 NINA = {"id": "u-nina", "username": "nina", "name": "Nina"}
+BORIS = {"id": "u-boris", "username": "boris", "name": "Boris"}
 
 
 class Api:
