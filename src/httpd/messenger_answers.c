@@ -266,8 +266,8 @@ static void after_look_direct(news_t *n)
     }
 }
 
-/* A visitor's room, for one, has no discussions: nothing has failed, and nothing could be put right,
- * unless an administrator has chosen the room. */
+/* A visitor's room, for one, has no discussions: nothing has failed, and nothing could be put
+ * right, unless an administrator has chosen the room. */
 static void refuse_kind(news_t *n, const pxr_rc_room_t *room)
 {
     const char *chosen = n->site->workspace->scheduled_room;
