@@ -257,8 +257,11 @@ static pxr_rc_verdict_t judge_client_error(pxr_rc_call_t call, int status, const
         return look_up(call, fault, call == PXR_RC_ME ? PXR_RC_FORBIDDEN : PXR_RC_REFUSED);
     }
     if (status == 404) {
+        /* An unknown route is told of in the same way. Where the message to be edited is not there
+         * the text says so. */
         return look_up(call, fault,
-                       is_one_of(call, OF_A_ROOM | OF_A_MESSAGE) ? PXR_RC_MISSING : PXR_RC_GARBLED);
+                       is_one_of(call, OF_A_ROOM | BIT(PXR_RC_MESSAGE)) ? PXR_RC_MISSING
+                                                                        : PXR_RC_GARBLED);
     }
     return judge_fault(call, fault);
 }

@@ -112,6 +112,9 @@ static void the_table_of_errors(void **state)
          PXR_RC_MISSING},
         {PXR_RC_INVITE_PRIVATE, 400, FAILED("\"errorType\":\"error-room-not-found\""),
          PXR_RC_REFUSED},
+        {PXR_RC_UPDATE, 404, FAILED("\"error\":\"Resource not found\""), PXR_RC_GARBLED},
+        {PXR_RC_UPDATE, 404, FAILED("\"error\":\"No message found with the id of \\\"x\\\".\""),
+         PXR_RC_MISSING},
         {PXR_RC_SEND, 404, FAILED("\"error\":\"Resource not found\""), PXR_RC_GARBLED},
         /* Editing. */
         {PXR_RC_UPDATE, 400,
