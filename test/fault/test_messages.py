@@ -347,16 +347,16 @@ class Accidents:
         return self
 
     def __exit__(self, *_):
-        self.threads[1].join()
-        self.over.set()
-        self.threads[0].join()
-        self.site.chat.faults.stop_all()
+        for thread in self.threads:
+            thread.join()
         assert not self.failure, self.failure
 
     def _trouble(self):
         while not self.over.wait(0.15):
             kind = random.choice(("lost", "lost", "reset", "429", "500", "502", "garbage"))
             self.site.chat.fault("*", kind, times=1, seconds=1)
+        # What nobody has met yet would meet the last rooms again and again, which ask ever less often.
+        self.site.chat.faults.stop_all()
 
     def _kill(self):
         httpd, = self.site.all
@@ -371,6 +371,8 @@ class Accidents:
                     httpd.kill(leader(httpd) if self.left % 2 and leader(httpd) else random.choice(children), signal.SIGKILL)
         except Exception as error:      # a thread has nobody else to tell
             self.failure = error
+        finally:
+            self.over.set()
 
 
 @pytest.mark.slow
