@@ -60,6 +60,8 @@ size_t pxr_text_copy(char *out, size_t size, const char *text, size_t len);
 bool pxr_is_digit(char c);
 bool pxr_is_alnum(char c);
 char pxr_lower(char c);
+/* 0 to 15 by the letters of either case, -1 where it is no hexadecimal digit. */
+int pxr_hex_value(char c);
 bool pxr_equal_nocase(const char *a, size_t alen, const char *b, size_t blen);
 
 /* Compares two secrets in time that depends on neither, up to PXR_SECRET_MAX bytes each. Longer

@@ -4,6 +4,7 @@
 
 #include "core_internal.h"
 #include "pxr_alias.h"
+#include "pxr_event.h"
 #include "pxr_query.h"
 
 const char pxr_answer_not_ours[] = "{\"status\":\"fail\",\"action\":\"continue\",\"result\":{}}";
@@ -198,8 +199,8 @@ static bool is_uuid_text(const char *text, size_t len)
  * `<main>_breakout_<uuid>`. */
 static void use_service_name(const char *name, pxr_policy_request_t *out)
 {
-    const char *mark = strstr(name, PXR_BREAKOUT_MARK);
-    size_t len = mark != NULL ? (size_t)(mark - name) : strlen(name);
+    const char *uuid;
+    size_t len = pxr_event_meeting_name(name, &uuid);
 
     if (len == 0) {
         return;
@@ -207,8 +208,7 @@ static void use_service_name(const char *name, pxr_policy_request_t *out)
     memcpy(out->alias, name, len);
     out->alias[len] = '\0';
     out->alias_len = len;
-    if (mark != NULL && out->breakout[0] == '\0') {
-        const char *uuid = mark + sizeof(PXR_BREAKOUT_MARK) - 1;
+    if (uuid != NULL && out->breakout[0] == '\0') {
         if (strlen(uuid) > PXR_UUID_MAX) {
             out->alias_len = 0;
             out->alias[0] = '\0';

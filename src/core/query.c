@@ -5,15 +5,6 @@
 #include "core_internal.h"
 #include "pxr_text.h"
 
-static int hex_value(char c)
-{
-    if (pxr_is_digit(c)) {
-        return c - '0';
-    }
-    c = pxr_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte that the text at *from means; *from is put behind it. NUL where none can be meant. */
 static char next_byte(const char **from, const char *end, bool plus)
 {
@@ -27,8 +18,8 @@ static char next_byte(const char **from, const char *end, bool plus)
     if (c != '%') {
         return c;
     }
-    high = end - *from >= 2 ? hex_value((*from)[0]) : -1;
-    low = end - *from >= 2 ? hex_value((*from)[1]) : -1;
+    high = end - *from >= 2 ? pxr_hex_value((*from)[0]) : -1;
+    low = end - *from >= 2 ? pxr_hex_value((*from)[1]) : -1;
     if (high < 0 || low < 0) {
         return '\0';
     }

@@ -256,6 +256,15 @@ char pxr_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+int pxr_hex_value(char c)
+{
+    if (pxr_is_digit(c)) {
+        return c - '0';
+    }
+    c = pxr_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool pxr_equal_nocase(const char *a, size_t alen, const char *b, size_t blen)
 {
     if (alen != blen) {

@@ -61,15 +61,6 @@ bool pxr_scan_is_deep(const char *text, size_t len, size_t most)
     return depth > most;
 }
 
-static int hex_value(char c)
-{
-    c = pxr_lower(c);
-    if (pxr_is_digit(c)) {
-        return c - '0';
-    }
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The code unit of a \uXXXX at `at`, -1 where there is none. */
 static int read_unit(const char *text, size_t len, size_t at)
 {
@@ -79,7 +70,7 @@ static int read_unit(const char *text, size_t len, size_t at)
         return -1;
     }
     for (size_t i = 2; i < 6; i++) {
-        int digit = hex_value(text[at + i]);
+        int digit = pxr_hex_value(text[at + i]);
         if (digit < 0) {
             return -1;
         }
